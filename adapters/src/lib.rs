@@ -1,0 +1,1 @@
+//! The `adapters` room of the house: see docs/ARCHITECTURE.md.

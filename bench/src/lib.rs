@@ -1,0 +1,1 @@
+//! The `bench` room of the house: see docs/ARCHITECTURE.md.

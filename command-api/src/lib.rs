@@ -1,0 +1,1 @@
+//! The `command-api` room of the house: see docs/ARCHITECTURE.md.

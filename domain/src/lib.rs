@@ -1,0 +1,1 @@
+//! The `domain` room of the house: see docs/ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+//! The `http` room of the house: see docs/ARCHITECTURE.md.

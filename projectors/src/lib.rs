@@ -1,0 +1,1 @@
+//! The `projectors` room of the house: see docs/ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+//! The `query-api` room of the house: see docs/ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+//! The `schemas` room of the house: see docs/ARCHITECTURE.md.

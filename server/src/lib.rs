@@ -1,0 +1,1 @@
+//! The `server` room of the house: see docs/ARCHITECTURE.md.

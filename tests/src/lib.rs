@@ -1,0 +1,1 @@
+//! The `tests` room of the house: see docs/ARCHITECTURE.md.
