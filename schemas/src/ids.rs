@@ -199,6 +199,9 @@ impl ConversationId {
 }
 
 impl CommandId {
+    /// Below every id.
+    pub const MIN: CommandId = CommandId(Uuid::nil());
+
     /// When the id was made, by its maker's clock (RFC 9562, section 5.7).
     pub fn time(self) -> Timestamp {
         let bytes = self.0.as_bytes();

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
-    entry::Entry,
+    content::{Name, Text},
+    entry::{Entry, EntryBody},
     error::Code,
     hex::{Chain, Digest, Salt},
     ids::{CommandId, ConversationId, UserId},
@@ -155,17 +156,43 @@ impl Ruling {
     /// The version of the record's layout that is written today.
     pub const V: u32 = 1;
 
-    /// The change of content, if any.
-    pub fn content(&self) -> Option<&Content> {
+    /// What it did, when accepted.
+    pub fn accepted(&self) -> Option<&Accepted> {
         match &self.outcome {
-            Outcome::Accepted(accepted) => accepted.content.as_ref(),
+            Outcome::Accepted(accepted) => Some(accepted),
             _ => None,
         }
     }
 
+    /// The change of content, if any.
+    pub fn content(&self) -> Option<&Content> {
+        self.accepted()?.content.as_ref()
+    }
+
     /// The record's value.
     pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(self)
+        serde_json::to_vec(&Wire::of(self))
+    }
+
+    /// What the chain is computed over: the ruling without its place on the log, and with every body
+    /// and the salt taken out; the digest stands for them.
+    pub fn canonical(&self) -> serde_json::Result<Vec<u8>> {
+        let mut wire = Wire::of(self);
+        (wire.src, wire.prev_src, wire.chain) = (None, None, None);
+        if let Some(spent) = &mut wire.spent {
+            spent.salt = Salt([0; 16]);
+        }
+        match wire.entry.as_mut().map(|entry| &mut entry.body) {
+            Some(EntryBody::Message { message }) => {
+                message.text = Text::erased();
+                message.metadata = None;
+            }
+            Some(EntryBody::ConversationCreated { conversation, .. }) => {
+                conversation.name = conversation.name.as_ref().map(|_| Name::erased());
+            }
+            _ => {}
+        }
+        serde_json::to_vec(&wire)
     }
 
     /// Reads a record's value.
@@ -223,16 +250,22 @@ struct Wire {
 
 impl Serialize for Ruling {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Wire::of(self).serialize(serializer)
+    }
+}
+
+impl Wire {
+    fn of(ruling: &Ruling) -> Self {
         let mut wire = Wire {
-            v: Self::V,
-            rule_v: self.rule_v,
-            src: Some(self.src),
-            prev_src: self.prev_src,
-            at: self.at,
-            conversation_id: self.conversation_id,
-            event_id: self.event_id,
-            actor: self.actor.clone(),
-            spent: self.spent,
+            v: Ruling::V,
+            rule_v: ruling.rule_v,
+            src: Some(ruling.src),
+            prev_src: ruling.prev_src,
+            at: ruling.at,
+            conversation_id: ruling.conversation_id,
+            event_id: ruling.event_id,
+            actor: ruling.actor.clone(),
+            spent: ruling.spent,
             outcome: Verdict::Rejected,
             context: None,
             entry: None,
@@ -243,7 +276,7 @@ impl Serialize for Ruling {
             first: None,
             reason: None,
         };
-        match &self.outcome {
+        match &ruling.outcome {
             Outcome::Accepted(accepted) => {
                 wire.outcome = Verdict::Accepted;
                 wire.context = Some(accepted.context);
@@ -260,7 +293,7 @@ impl Serialize for Ruling {
             }
             Outcome::Rejected(reason) => wire.reason = Some(reason.clone()),
         }
-        wire.serialize(serializer)
+        wire
     }
 }
 
