@@ -145,10 +145,9 @@ pub fn authorize(
 fn visible(membership: &Membership) -> (Vec<Range>, Vec<Range>) {
     let (head_rev, head_seq) = (membership.head_rev.0, membership.head_seq.0);
     match membership.history {
-        Visibility::All => (
-            vec![Range { first: 1, last: head_rev }],
-            vec![Range { first: 1, last: head_seq }],
-        ),
+        Visibility::All => {
+            (vec![Range { first: 1, last: head_rev }], vec![Range { first: 1, last: head_seq }])
+        }
         Visibility::SinceJoin => membership
             .intervals
             .iter()

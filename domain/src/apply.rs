@@ -6,9 +6,7 @@ use verbatim_schemas::{
     ruling::{Accepted, Content, Context, First, Spent},
 };
 
-use crate::state::{
-    Change, ConversationState, FORGET_AT_ONCE, Head, MemberRow, SpentRow,
-};
+use crate::state::{Change, ConversationState, FORGET_AT_ONCE, Head, MemberRow, SpentRow};
 
 /// Folds a ruling into its conversation's state (or the part that
 /// [`Needs`](crate::state::Needs) names), and says which rows changed.

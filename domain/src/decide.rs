@@ -150,9 +150,7 @@ impl Case<'_> {
             EventBody::ConversationCreated(_) => {
                 self.conversation_now().map(Box::new).map(Standing::Conversation)
             }
-            EventBody::MemberAdded(added) => {
-                self.member_now(&added.user_id).map(Standing::Member)
-            }
+            EventBody::MemberAdded(added) => self.member_now(&added.user_id).map(Standing::Member),
             _ => None,
         }
     }
@@ -203,7 +201,8 @@ impl Case<'_> {
         if changes_content {
             let previous = self.state.head.as_ref().map_or(Chain::EMPTY, |head| head.chain);
             let chain = chain::next(previous, ruling);
-            if let Outcome::Accepted(Accepted { content: Some(content), .. }) = &mut ruling.outcome {
+            if let Outcome::Accepted(Accepted { content: Some(content), .. }) = &mut ruling.outcome
+            {
                 content.chain = chain;
             }
         }
@@ -222,15 +221,15 @@ impl Case<'_> {
 
 fn context_of_creation(effect: &Effect) -> Option<Context> {
     match &effect.body {
-        Some(Change::Entry { body: EntryBody::ConversationCreated { conversation, .. }, .. }) => {
-            Some(Context {
-                kind: conversation.kind,
-                history: conversation.history,
-                member_count: 0,
-                head_rev: Rev::ZERO,
-                head_seq: Seq::ZERO,
-            })
-        }
+        Some(Change::Entry {
+            body: EntryBody::ConversationCreated { conversation, .. }, ..
+        }) => Some(Context {
+            kind: conversation.kind,
+            history: conversation.history,
+            member_count: 0,
+            head_rev: Rev::ZERO,
+            head_seq: Seq::ZERO,
+        }),
         _ => None,
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use verbatim_schemas::{
-    Chain, CommandId, ConversationId, Event, EventBody, Kind, Name, Posting, Rev, Role, Ruling, Seq,
-    Src, Timestamp, UserId, Visibility, entry::EntryBody, ruling::{First, Spent},
+    Chain, CommandId, ConversationId, Event, EventBody, Kind, Name, Posting, Rev, Role, Ruling,
+    Seq, Src, Timestamp, UserId, Visibility,
+    entry::EntryBody,
+    ruling::{First, Spent},
 };
 
 /// The state of one conversation, or that part of it which was loaded. Ordered maps only: the rule

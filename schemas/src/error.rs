@@ -126,7 +126,10 @@ impl Problem {
     }
 
     /// An `invalid` field and what is allowed there.
-    pub fn invalid(field: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub fn invalid(
+        field: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self::new(Code::Invalid).field(field).detail(detail)
     }
 

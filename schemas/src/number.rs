@@ -69,9 +69,7 @@ counter!(
 
 /// Where a record stands on `chat.events`: `[generation, partition, offset]`.
 /// Ordered within one partition; across partitions the order means nothing.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "(u32, u32, u64)", into = "(u32, u32, u64)")]
 pub struct Src {
     /// Which layout of partitions the record belongs to.

@@ -23,7 +23,8 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let path = error.path().to_string();
         let message = without_place(&error.inner().to_string());
         if let Some(name) = quoted_after(&message, "unknown field `") {
-            let field = if path == "." || path.ends_with(&name) { path } else { format!("{path}.{name}") };
+            let field =
+                if path == "." || path.ends_with(&name) { path } else { format!("{path}.{name}") };
             let field = if field == "." { name } else { field };
             return Problem::new(Code::UnknownField).field(field);
         }
@@ -152,7 +153,8 @@ impl<'de> Visitor<'de> for NoDuplicates {
 
 /// Reads one field of a JSON object and ignores the rest; for finding out what a frame is.
 pub fn peek<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {
-    serde_json::from_str(text).map_err(|error| Problem::new(Code::Malformed).detail(error.to_string()))
+    serde_json::from_str(text)
+        .map_err(|error| Problem::new(Code::Malformed).detail(error.to_string()))
 }
 
 /// Whether a text is JSON at all.

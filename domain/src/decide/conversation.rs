@@ -69,11 +69,8 @@ impl Case<'_> {
     }
 
     fn found(&self, created: &ConversationCreated) -> Effect {
-        let member = |user_id: &UserId, role| Member {
-            user_id: user_id.clone(),
-            role,
-            since: self.at,
-        };
+        let member =
+            |user_id: &UserId, role| Member { user_id: user_id.clone(), role, since: self.at };
         // In a direct conversation nobody manages anybody.
         let creator_role = if created.kind == Kind::Direct { Role::Member } else { Role::Admin };
         let members: Vec<Member> = std::iter::once(member(&self.event.actor, creator_role))

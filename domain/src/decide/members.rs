@@ -17,7 +17,8 @@ impl Case<'_> {
         let Some(row) = self.state.members.get(&added.user_id) else {
             return self.join(head, added);
         };
-        let standing = Member { user_id: added.user_id.clone(), role: added.role, since: row.since };
+        let standing =
+            Member { user_id: added.user_id.clone(), role: added.role, since: row.since };
         if row.role == added.role {
             return Ok(Effect::nothing(Some(Standing::Member(standing))));
         }

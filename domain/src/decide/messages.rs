@@ -1,9 +1,7 @@
 //! Messages.
 
 use verbatim_schemas::{
-    Code, EntryBody, EventBody, Posting, Rev, Role, Seq,
-    entry::Message,
-    rest::Receipt,
+    Code, EntryBody, EventBody, Posting, Rev, Role, Seq, entry::Message, rest::Receipt,
     ruling::Rejection,
 };
 

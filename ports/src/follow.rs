@@ -1,0 +1,201 @@
+//! The consumer's side of `chat.timeline`: reads rulings, drops repeats and skips what lies beyond a
+//! gap, the same for everybody who reads it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use verbatim_domain::{
+    Position,
+    watermark::{Admission, admit},
+};
+use verbatim_schemas::{Digest, Ruling, Src};
+
+use crate::log::{Batch, EventLog, LogError, Record, Stream, Tail};
+
+/// How far a consumer has come in one partition, kept in one transaction with what it made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The last record of `chat.events` whose ruling was applied.
+    pub src: Src,
+    /// The hash of that ruling's bytes: a log that was truncated or swapped shows.
+    pub hash: Digest,
+    /// Where to read `chat.timeline` from; a hint, since a timeline that was ruled again may have
+    /// its rulings elsewhere.
+    pub next: u64,
+}
+
+/// An admitted ruling.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// The ruling.
+    pub ruling: Arc<Ruling>,
+    /// The checkpoint that includes it.
+    pub checkpoint: Checkpoint,
+    /// Its bytes as they stand on the timeline.
+    pub value: bytes::Bytes,
+}
+
+/// Admitted rulings of one partition, in order; may be empty when all were repeats.
+#[derive(Debug, Clone)]
+pub struct FollowedBatch {
+    /// Which partition.
+    pub partition: u32,
+    /// The rulings.
+    pub rulings: Vec<Followed>,
+}
+
+/// Why a timeline cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// Try again later.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The ruling at the checkpoint is not the one that was applied: a truncated or foreign log.
+    #[error(
+        "partition {partition} of chat.timeline holds another ruling for record {offset} than the one applied here: the log was truncated, swapped, or restored from a copy"
+    )]
+    Foreign {
+        /// Which partition.
+        partition: u32,
+        /// Which record of `chat.events`.
+        offset: u64,
+    },
+}
+
+/// How many records before the end are looked at to find the last ruling.
+const LOOK_BACK: u64 = 256;
+
+/// Reads the rulings of some partitions.
+pub struct Follower {
+    tail: Box<dyn Tail>,
+    partitions: BTreeMap<u32, Progress>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    last: Option<Src>,
+    /// A checkpoint whose ruling has yet to be found and compared.
+    expected: Option<Checkpoint>,
+    /// How many rulings were skipped beyond a gap that is still open.
+    skipped: u64,
+}
+
+impl Follower {
+    /// Follows one partition after a checkpoint (none: from its beginning).
+    pub async fn resume(
+        log: &dyn EventLog,
+        partition: u32,
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Self, FollowError> {
+        let from = match checkpoint {
+            None => 0,
+            Some(checkpoint) => locate(log, partition, checkpoint).await?,
+        };
+        let progress = Progress { expected: checkpoint, ..Progress::default() };
+        Ok(Self {
+            tail: log.tail(Stream::Timeline, vec![(partition, from)]).await?,
+            partitions: BTreeMap::from([(partition, progress)]),
+        })
+    }
+
+    /// Follows all partitions from their ends.
+    pub async fn at_end(log: &dyn EventLog) -> Result<Self, FollowError> {
+        let mut from = Vec::new();
+        let mut partitions = BTreeMap::new();
+        for partition in 0..log.layout().partitions {
+            let end = log.end(Stream::Timeline, partition).await?;
+            let mut last = None;
+            let mut next = end.saturating_sub(LOOK_BACK);
+            let mut tail = log.tail(Stream::Timeline, vec![(partition, next)]).await?;
+            while next < end {
+                for record in tail.next().await?.records {
+                    if record.offset >= end {
+                        break;
+                    }
+                    let ruling = decode(partition, &record);
+                    last = last.max(ruling.map(|ruling| ruling.src));
+                    next = record.offset + 1;
+                }
+            }
+            from.push((partition, end));
+            partitions.insert(partition, Progress { last, ..Progress::default() });
+        }
+        Ok(Self { tail: log.tail(Stream::Timeline, from).await?, partitions })
+    }
+
+    /// The next rulings; waits when there are none. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Result<FollowedBatch, FollowError> {
+        let Batch { partition, records } = self.tail.next().await?;
+        let progress = self.partitions.entry(partition).or_default();
+        let mut rulings = Vec::with_capacity(records.len());
+        for record in records {
+            // A ruling of a version that is not known, or no ruling at all, does not count.
+            let Some(ruling) = decode(partition, &record) else { continue };
+            let hash = Digest(*blake3::hash(&record.value).as_bytes());
+            if let Some(expected) = progress.expected {
+                if ruling.src < expected.src {
+                    continue;
+                }
+                if ruling.src > expected.src || hash != expected.hash {
+                    return Err(FollowError::Foreign { partition, offset: expected.src.offset });
+                }
+                progress.expected = None;
+                progress.last = Some(expected.src);
+                continue;
+            }
+            match admit(progress.last, ruling.src, ruling.prev_src) {
+                Admission::Apply => {
+                    progress.last = Some(ruling.src);
+                    progress.skipped = 0;
+                    let checkpoint = Checkpoint { src: ruling.src, hash, next: record.offset + 1 };
+                    let ruling = Arc::new(ruling);
+                    rulings.push(Followed { ruling, checkpoint, value: record.value });
+                }
+                Admission::Repeat => {}
+                Admission::Gap => progress.skipped += 1,
+            }
+        }
+        Ok(FollowedBatch { partition, rulings })
+    }
+
+    /// What has been given out, in all partitions followed.
+    pub fn position(&self) -> Position {
+        let mut position = Position::default();
+        self.partitions.values().filter_map(|progress| progress.last).for_each(|src| {
+            position.include(src);
+        });
+        position
+    }
+
+    /// The last record given out of a partition.
+    pub fn last(&self, partition: u32) -> Option<Src> {
+        self.partitions.get(&partition)?.last
+    }
+
+    /// How many rulings were skipped beyond gaps that are open now.
+    pub fn skipped(&self) -> u64 {
+        self.partitions.values().map(|progress| progress.skipped).sum()
+    }
+}
+
+fn decode(partition: u32, record: &Record) -> Option<Ruling> {
+    Ruling::decode(&record.value).ok().filter(|ruling| ruling.src.partition == partition)
+}
+
+/// Where to read so that the checkpoint's ruling is the first to come: at the hint when it is there,
+/// else from the beginning (the timeline was ruled again and its rulings stand elsewhere).
+async fn locate(
+    log: &dyn EventLog,
+    partition: u32,
+    checkpoint: Checkpoint,
+) -> Result<u64, FollowError> {
+    let hint = checkpoint.next.saturating_sub(1);
+    if hint >= log.end(Stream::Timeline, partition).await? {
+        return Ok(0);
+    }
+    let mut tail = log.tail(Stream::Timeline, vec![(partition, hint)]).await?;
+    let first = tail.next().await?.records.into_iter().next();
+    let there = first.is_some_and(|record| {
+        decode(partition, &record).is_some_and(|ruling| ruling.src == checkpoint.src)
+    });
+    Ok(if there { hint } else { 0 })
+}
