@@ -1,0 +1,109 @@
+import type { Entry, Member, Message, Page, Receipt } from './types.js';
+
+/** Messages held of one conversation at most; further back history has to be read by the app itself. */
+export const MAX_MESSAGES = 5_000;
+const MAX_MEMBERS = 1_000;
+
+/** The local copy of an open conversation: a stretch of messages up to the head, members, receipts. */
+export class Copy {
+  state: 'loading' | 'ready' | 'failed' = 'loading';
+  /** By seq, oldest first. Replaced on each change, never changed. */
+  messages: readonly Message[] = [];
+  hasOlder = false;
+  loadingOlder = false;
+  /** Null while unread, and for channels. */
+  members: ReadonlyMap<string, Member> | null = null;
+  receipts: ReadonlyMap<string, Receipt> = new Map();
+
+  constructor(readonly conversationId: string) {}
+
+  /** The newest page, newest first. */
+  load(page: Page<Message, number>): void {
+    this.messages = [];
+    this.merge(page.items);
+    this.hasOlder = page.next !== null;
+  }
+
+  /** An older page, newest first. */
+  older(page: Page<Message, number>): void {
+    this.merge(page.items);
+    this.hasOlder = page.next !== null && page.items.length > 0 && this.messages.length < MAX_MESSAGES;
+  }
+
+  /** Of two copies of a message the one with the higher rev stays. */
+  merge(messages: readonly Message[]): void {
+    const bySeq = new Map(this.messages.map((message) => [message.seq, message]));
+    for (const message of messages) {
+      const held = bySeq.get(message.seq);
+      if (!held || message.rev >= held.rev) bySeq.set(message.seq, message);
+    }
+    this.messages = [...bySeq.values()].sort((a, b) => a.seq - b.seq);
+    if (this.messages.length > MAX_MESSAGES) {
+      this.messages = this.messages.slice(-MAX_MESSAGES);
+      this.hasOlder = false;
+    }
+  }
+
+  entry(entry: Entry): void {
+    const { message } = entry;
+    if (message) this.message(message, entry.kind !== 'message');
+    if (this.members && entry.member) this.#member(entry);
+  }
+
+  /** `change`: of a message that may lie before the stretch that is held, where it is left out. */
+  message(message: Message, change: boolean): void {
+    const last = this.messages.at(-1);
+    if (!last || message.seq > last.seq) {
+      if (change) return;
+      this.messages = [...this.messages, message].slice(-MAX_MESSAGES);
+      return;
+    }
+    const first = this.messages[0] as Message;
+    if (message.seq > first.seq || this.messages.some((held) => held.seq === message.seq)) this.merge([message]);
+  }
+
+  /** Forgets all but the newest, when nobody looks further back. */
+  trim(keep: number): void {
+    if (this.messages.length <= keep) return;
+    this.messages = this.messages.slice(-keep);
+    this.hasOlder = true;
+  }
+
+  receipt(receipt: Receipt): void {
+    const held = this.receipts.get(receipt.user_id);
+    const next = new Map(this.receipts);
+    next.set(receipt.user_id, {
+      ...receipt,
+      delivered: Math.max(receipt.delivered, receipt.read, held?.delivered ?? 0),
+      read: Math.max(receipt.read, held?.read ?? 0),
+    });
+    if (next.size <= MAX_MEMBERS) this.receipts = next;
+  }
+
+  setMembers(members: Member[]): void {
+    this.members = new Map(members.slice(0, MAX_MEMBERS).map((member) => [member.user_id, member]));
+  }
+
+  #member(entry: Entry): void {
+    const next = new Map(this.members);
+    const member = entry.member as Member;
+    if (entry.kind === 'member_removed') next.delete(member.user_id);
+    else if (next.size < MAX_MEMBERS || next.has(member.user_id)) next.set(member.user_id, member);
+    const promoted = typeof entry.promoted === 'object' ? entry.promoted?.user_id : entry.promoted;
+    const held = promoted ? next.get(promoted) : undefined;
+    if (held) next.set(held.user_id, { ...held, role: 'admin' });
+    this.members = next;
+  }
+}
+
+/**
+ * How far one's own message got: read or delivered when every other member has, counted over those who were
+ * members when it was written. Joining sets the marks to the head, so later ones would count anyway.
+ */
+export function progress(copy: Copy, message: Pick<Message, 'seq' | 'created_at'>, me: string, peer?: string): 'sent' | 'delivered' | 'read' {
+  const others = peer !== undefined ? [peer] : [...(copy.members?.values() ?? [])].filter((member) => member.since <= message.created_at).map((member) => member.user_id);
+  const marks = others.filter((user) => user !== me).map((user) => copy.receipts.get(user));
+  if (marks.length === 0) return 'sent';
+  if (marks.every((mark) => (mark?.read ?? 0) >= message.seq)) return 'read';
+  return marks.every((mark) => (mark?.delivered ?? 0) >= message.seq) ? 'delivered' : 'sent';
+}

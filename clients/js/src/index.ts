@@ -1,0 +1,15 @@
+export { VerbatimClient } from './client.js';
+export type { ClientOptions } from './options.js';
+export type { ClientEvents } from './events.js';
+export type { ConnectionState } from './connection.js';
+export type { SocketConstructor, SocketLike } from './session.js';
+export type { TokenProvider } from './tokens.js';
+export type { Clock } from './clock.js';
+export type { ConversationView } from './inbox.js';
+export type { OutboxItem } from './outbox-store.js';
+export type { Sent } from './outbox.js';
+export { type Copy, progress } from './copy.js';
+export { VerbatimError, problem, type Retry } from './errors.js';
+export { MemoryPersistence, StoragePersistence, type Persistence } from './persistence.js';
+export { Emitter } from './emitter.js';
+export * from './types.js';
