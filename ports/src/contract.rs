@@ -1,1 +1,3 @@
 //! The contract suites: what every adapter of a port has to pass, unchanged.
+
+pub mod driver;
