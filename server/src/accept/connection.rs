@@ -1,0 +1,157 @@
+//! One connection, from its accept to its end or upgrade.
+
+use std::convert::Infallible;
+use std::future::Ready;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::future::RouteFuture;
+use futures_util::future::Either;
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use verbatim_schemas::{Code, Problem};
+
+use super::Acceptor;
+use crate::shutdown::Shutdown;
+
+/// The largest head that is read at all. Between the configured bound and this one a request gets
+/// a full answer; beyond it a bare 431.
+const HEAD_BUFFER: usize = 64 * 1024;
+
+/// A connection's share of the total bound, in the extensions of every request. Whoever upgrades
+/// the connection keeps it for as long as the socket lives.
+#[derive(Debug, Clone)]
+pub struct ConnectionPermit(
+    #[expect(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>,
+);
+
+/// Starts a task for a connection, or turns it away when there is no room.
+pub(super) fn admit(
+    acceptor: &Arc<Acceptor>,
+    room: &Arc<Semaphore>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    shutdown: &Shutdown,
+) {
+    let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
+        metrics::counter!("verbatim_connections_refused_total").increment(1);
+        if acceptor.tls.is_none() {
+            turn_away(&stream);
+        }
+        return;
+    };
+    // A client that is gone already makes no difference.
+    let _ = stream.set_nodelay(true);
+    let permit = ConnectionPermit(Arc::new(permit));
+    let (acceptor, shutdown) = (Arc::clone(acceptor), shutdown.clone());
+    tokio::spawn(run(acceptor, stream, peer, permit, shutdown));
+}
+
+async fn run(
+    acceptor: Arc<Acceptor>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+    shutdown: Shutdown,
+) {
+    let service = Service { router: acceptor.router.clone(), peer, permit, acceptor };
+    let Some(tls) = service.acceptor.tls.as_ref().map(|files| files.acceptor()) else {
+        return serve(stream, service, shutdown).await;
+    };
+    let patience = service.acceptor.limits.handshake_timeout;
+    match tokio::time::timeout(patience, Box::pin(tls.accept(stream))).await {
+        Ok(Ok(stream)) => serve(stream, service, shutdown).await,
+        Ok(Err(error)) => tracing::debug!("TLS handshake: {error}"),
+        Err(_) => tracing::debug!("TLS handshake: too slow"),
+    }
+}
+
+async fn serve<S>(stream: S, service: Service, mut shutdown: Shutdown)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(service.acceptor.limits.header_timeout)
+        .max_buf_size(HEAD_BUFFER)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = Box::pin(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = shutdown.begun() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!("connection: {error}");
+    }
+}
+
+/// Answers 503 without reading anything. If the client's window is closed, it gets nothing.
+fn turn_away(stream: &TcpStream) {
+    let problem = Problem::new(Code::Unavailable)
+        .detail("too many connections: try again in a second")
+        .retry_after_ms(1000);
+    let body = serde_json::to_string(&problem.body()).unwrap_or_default();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
+         content-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = stream.try_write(answer.as_bytes());
+}
+
+/// Puts the client's address into each request and hands it to the router.
+struct Service {
+    router: Router,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+    acceptor: Arc<Acceptor>,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Service {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Either<RouteFuture<Infallible>, Ready<Result<Response<Body>, Infallible>>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let limit = self.acceptor.limits.header_limit;
+        if head_size(request.uri(), request.headers()) > limit {
+            return Either::Right(std::future::ready(Ok(headers_too_large(limit))));
+        }
+        let client = self.acceptor.proxies.client(self.peer.ip(), request.headers());
+        request.extensions_mut().insert(client);
+        request.extensions_mut().insert(self.permit.clone());
+        Either::Left(tower_service::Service::call(&mut self.router.clone(), request))
+    }
+}
+
+/// The bytes of request line and headers as they were sent, but for the method and blanks.
+fn head_size(uri: &Uri, headers: &HeaderMap) -> usize {
+    const REQUEST_LINE: usize = "GET  HTTP/1.1\r\n\r\n".len();
+    const HEADER_LINE: usize = ": \r\n".len();
+    let target = uri.path_and_query().map_or(1, |target| target.as_str().len());
+    headers.iter().fold(REQUEST_LINE + target, |size, (name, value)| {
+        size + HEADER_LINE + name.as_str().len() + value.len()
+    })
+}
+
+fn headers_too_large(limit: usize) -> Response<Body> {
+    let problem = Problem::new(Code::HeadersTooLarge)
+        .detail(format!("send at most {limit} bytes of request line and headers"));
+    let body = serde_json::to_vec(&problem.body()).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    let json = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}

@@ -1,0 +1,126 @@
+//! `POST /v1/dev/tokens`, in development mode only.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::DefaultBodyLimit;
+use axum::response::Response;
+use axum::routing::post;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use verbatim_ports::clock::Clock;
+use verbatim_schemas::rest::{CreateDevToken, DevToken};
+use verbatim_schemas::{Code, Problem, strict};
+
+use super::dev::DevTokens;
+
+/// The largest body of a request for a token.
+const BODY_MAX: usize = 16 * 1024;
+
+/// The route. Mount it in development mode only: it asks nobody for anything.
+pub fn router(tokens: DevTokens, clock: Arc<dyn Clock>) -> Router {
+    let answer = move |headers: HeaderMap, body: Bytes| {
+        std::future::ready(match mint(&tokens, &*clock, &headers, &body) {
+            Ok(token) => json(StatusCode::CREATED, "application/json", &token),
+            Err(problem) => {
+                let status = StatusCode::from_u16(problem.code.status());
+                let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                json(status, "application/problem+json", &problem.body())
+            }
+        })
+    };
+    Router::new().route("/v1/dev/tokens", post(answer)).layer(DefaultBodyLimit::max(BODY_MAX))
+}
+
+fn mint(
+    tokens: &DevTokens,
+    clock: &dyn Clock,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<DevToken, Problem> {
+    // A page elsewhere can send a form to loopback, but not JSON, without asking first.
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
+    if !media_type.trim().eq_ignore_ascii_case("application/json") {
+        return Err(Problem::new(Code::UnsupportedMediaType));
+    }
+    let wanted: CreateDevToken = strict::parse(body)?;
+    let device = wanted.device.unwrap_or_default();
+    let (token, expires_at) = tokens
+        .mint(&wanted.user_id, &device, &wanted.roles, clock.now())
+        .map_err(|_| Problem::new(Code::Unavailable))?;
+    Ok(DevToken { token, expires_at })
+}
+
+fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use tower::ServiceExt;
+    use verbatim_schemas::Timestamp;
+
+    use super::super::Verifier;
+    use super::super::testing::auth_settings;
+    use super::*;
+
+    struct Fixed;
+
+    impl Clock for Fixed {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(1_700_000_000_000)
+        }
+    }
+
+    async fn ask(tokens: &DevTokens, media_type: &str, body: &str) -> (u16, serde_json::Value) {
+        let request = Request::post("/v1/dev/tokens")
+            .header("content-type", media_type)
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        let app = router(tokens.clone(), Arc::new(Fixed));
+        let response = app.oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), 1 << 16).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_token_is_minted_and_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = DevTokens::open(folder.path()).unwrap();
+        let json = "application/json; charset=utf-8";
+        let (status, answer) = ask(&tokens, json, r#"{"user_id":"alice"}"#).await;
+        assert_eq!(status, 201);
+        assert_eq!(answer["expires_at"], "2023-11-15T22:13:20.000Z");
+        let verifier = Verifier::new(&[tokens.issuer()], &auth_settings()).unwrap();
+        verifier.load().await.unwrap();
+        let actor = verifier.verify(answer["token"].as_str().unwrap(), Fixed.now()).await.unwrap();
+        assert_eq!(actor.user.as_str(), "alice");
+    }
+
+    #[tokio::test]
+    async fn wrong_requests_get_their_code() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = DevTokens::open(folder.path()).unwrap();
+        let json = "application/json";
+        for (media_type, body, status, code) in [
+            ("text/plain", r#"{"user_id":"alice"}"#, 415, "unsupported_media_type"),
+            (json, r#"{"user_id":"a b"}"#, 422, "invalid"),
+            (json, r#"{"user_id":"a","x":1}"#, 422, "unknown_field"),
+            (json, r#"{"user_id":"a""#, 400, "malformed"),
+            (json, "", 400, "malformed"),
+        ] {
+            let (got, answer) = ask(&tokens, media_type, body).await;
+            assert_eq!((got, answer["code"].as_str()), (status, Some(code)), "{body}");
+        }
+    }
+}
