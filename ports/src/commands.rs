@@ -63,8 +63,9 @@ pub type Submitted = BoxFuture<'static, Result<Outcome, Problem>>;
 pub trait Commands: Send + Sync {
     /// Checks rates, appends the event and waits for its ruling for up to `wait`.
     ///
-    /// The place in the order is taken by the call: of two commands for one conversation the one
-    /// submitted first is first on the log, if both are acknowledged. Dropping the future does not
-    /// take the command back.
+    /// The place in the order is taken by the call: of two commands of one user for one conversation
+    /// the one submitted first is first on the log, if both are acknowledged. (A user whose membership
+    /// has to be looked up first holds up nobody else.) Dropping the future does not take the command
+    /// back. Called within a tokio runtime.
     fn submit(&self, command: Command, wait: Duration) -> Submitted;
 }

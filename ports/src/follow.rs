@@ -73,10 +73,14 @@ pub struct Follower {
 #[derive(Debug, Clone, Copy, Default)]
 struct Progress {
     last: Option<Src>,
+    /// Where to read on after the tail was lost.
+    next: u64,
     /// A checkpoint whose ruling has yet to be found and compared.
     expected: Option<Checkpoint>,
     /// How many rulings were skipped beyond a gap that is still open.
     skipped: u64,
+    /// The offset on `chat.timeline` after the last record read.
+    read_to: u64,
 }
 
 impl Follower {
@@ -90,7 +94,7 @@ impl Follower {
             None => 0,
             Some(checkpoint) => locate(log, partition, checkpoint).await?,
         };
-        let progress = Progress { expected: checkpoint, ..Progress::default() };
+        let progress = Progress { expected: checkpoint, next: from, ..Progress::default() };
         Ok(Self {
             tail: log.tail(Stream::Timeline, vec![(partition, from)]).await?,
             partitions: BTreeMap::from([(partition, progress)]),
@@ -117,7 +121,7 @@ impl Follower {
                 }
             }
             from.push((partition, end));
-            partitions.insert(partition, Progress { last, ..Progress::default() });
+            partitions.insert(partition, Progress { last, next: end, ..Progress::default() });
         }
         Ok(Self { tail: log.tail(Stream::Timeline, from).await?, partitions })
     }
@@ -128,11 +132,15 @@ impl Follower {
         let progress = self.partitions.entry(partition).or_default();
         let mut rulings = Vec::with_capacity(records.len());
         for record in records {
+            progress.next = record.offset + 1;
             // A ruling of a version that is not known, or no ruling at all, does not count.
             let Some(ruling) = decode(partition, &record) else { continue };
             let hash = Digest(*blake3::hash(&record.value).as_bytes());
             if let Some(expected) = progress.expected {
-                if ruling.src < expected.src {
+                // Rulings beyond a gap may stand before the one that is looked for; only one that
+                // leaves no room for it between itself and the record before proves its absence.
+                let beyond = ruling.prev_src.is_some_and(|prev| prev >= expected.src);
+                if ruling.src < expected.src || (ruling.src > expected.src && beyond) {
                     continue;
                 }
                 if ruling.src > expected.src || hash != expected.hash {
@@ -157,6 +165,14 @@ impl Follower {
         Ok(FollowedBatch { partition, rulings })
     }
 
+    /// Opens the log again after [`FollowError::Log`] and goes on where reading ended: nothing is
+    /// left out, and nothing is given out twice. May be tried until it works.
+    pub async fn reopen(&mut self, log: &dyn EventLog) -> Result<(), FollowError> {
+        let from = self.partitions.iter().map(|(id, progress)| (*id, progress.next)).collect();
+        self.tail = log.tail(Stream::Timeline, from).await?;
+        Ok(())
+    }
+
     /// What has been given out, in all partitions followed.
     pub fn position(&self) -> Position {
         let mut position = Position::default();
@@ -169,6 +185,18 @@ impl Follower {
     /// The last record given out of a partition.
     pub fn last(&self, partition: u32) -> Option<Src> {
         self.partitions.get(&partition)?.last
+    }
+
+    /// The offset on `chat.timeline` after the last record read, repeats and skipped ones too: whoever
+    /// has to read up to an [`end`](EventLog::end) knows by it when that is done.
+    pub fn read_to(&self, partition: u32) -> u64 {
+        self.partitions.get(&partition).map_or(0, |progress| progress.read_to)
+    }
+
+    /// Whether the ruling at the checkpoint has not come yet. Still so at the stream's end: the
+    /// timeline lost its tail, and has to be ruled again.
+    pub fn seeking(&self, partition: u32) -> bool {
+        self.partitions.get(&partition).is_some_and(|progress| progress.expected.is_some())
     }
 
     /// How many rulings were skipped beyond gaps that are open now.
