@@ -1,1 +1,20 @@
-//! The `tests` room of the house: see docs/ARCHITECTURE.md.
+//! Drives the real `verbatim` binary over real sockets.
+//!
+//! [`server`] starts, kills and restarts it; [`rest`] and [`socket`] are clients that know api.md and
+//! nothing of the implementation.
+
+pub mod rest;
+pub mod server;
+pub mod socket;
+
+pub use rest::{Answer, Client};
+pub use server::Server;
+pub use socket::Socket;
+
+use uuid::Uuid;
+
+/// A new id, as a client makes it.
+#[expect(clippy::disallowed_methods, reason = "a client's ids come from its own clock")]
+pub fn new_id() -> String {
+    Uuid::now_v7().to_string()
+}

@@ -1,0 +1,2 @@
+//! End to end, over real sockets against the real binary.
+
