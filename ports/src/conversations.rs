@@ -23,6 +23,21 @@ pub trait ConversationStore: Send + Sync {
         needs: BatchNeeds,
     ) -> Result<BTreeMap<ConversationId, ConversationState>, StoreError>;
 
+    /// [`load`](Self::load) at a known checkpoint: [`StoreError::Fenced`] when the rows may be of
+    /// another. Else two owners of one store could rule on rows that include what they rule on.
+    /// A store that can compare in the same read does so; this asks again, which is as safe because
+    /// a checkpoint only moves on.
+    async fn load_at(
+        &self,
+        partition: u32,
+        expected: Option<Src>,
+        needs: BatchNeeds,
+    ) -> Result<BTreeMap<ConversationId, ConversationState>, StoreError> {
+        let states = self.load(partition, needs).await?;
+        let now = self.checkpoint(partition).await?.map(|checkpoint| checkpoint.src);
+        if now == expected { Ok(states) } else { Err(StoreError::Fenced) }
+    }
+
     /// Writes rows, in order, and moves the checkpoint from `expected` to `next`: all or nothing.
     /// [`StoreError::Fenced`] when the checkpoint is not at `expected`.
     async fn save(

@@ -73,14 +73,12 @@ pub struct Follower {
 #[derive(Debug, Clone, Copy, Default)]
 struct Progress {
     last: Option<Src>,
-    /// Where to read on after the tail was lost.
+    /// The offset on `chat.timeline` after the last record read: where to read on.
     next: u64,
     /// A checkpoint whose ruling has yet to be found and compared.
     expected: Option<Checkpoint>,
     /// How many rulings were skipped beyond a gap that is still open.
     skipped: u64,
-    /// The offset on `chat.timeline` after the last record read.
-    read_to: u64,
 }
 
 impl Follower {
@@ -190,7 +188,7 @@ impl Follower {
     /// The offset on `chat.timeline` after the last record read, repeats and skipped ones too: whoever
     /// has to read up to an [`end`](EventLog::end) knows by it when that is done.
     pub fn read_to(&self, partition: u32) -> u64 {
-        self.partitions.get(&partition).map_or(0, |progress| progress.read_to)
+        self.partitions.get(&partition).map_or(0, |progress| progress.next)
     }
 
     /// Whether the ruling at the checkpoint has not come yet. Still so at the stream's end: the

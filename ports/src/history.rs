@@ -34,7 +34,8 @@ pub trait HistoryWriter: Send + Sync {
     ) -> Result<Option<Checkpoint>, StoreError>;
 
     /// Writes rows and moves the checkpoint from `expected` to `next`: all or nothing, and survives
-    /// the end of the process. [`StoreError::Fenced`] when the checkpoint is not at `expected`.
+    /// the end of the process. [`StoreError::Fenced`] when the checkpoint is not at `expected`, and when
+    /// the version was dropped: the caller asks again which one is live.
     async fn apply(
         &self,
         version: Version,
