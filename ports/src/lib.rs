@@ -20,6 +20,7 @@ pub mod auth;
 pub mod clock;
 pub mod commands;
 pub mod conversations;
+pub mod digest;
 pub mod error;
 pub mod follow;
 pub mod history;
