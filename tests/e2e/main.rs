@@ -1,2 +1,3 @@
 //! End to end, over real sockets against the real binary.
 
+mod chat;

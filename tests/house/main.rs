@@ -25,8 +25,15 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         (
             "server",
             &[
-                "schemas", "domain", "ports", "http", "adapters", "projectors", "command-api",
-                "query-api", "gateway",
+                "schemas",
+                "domain",
+                "ports",
+                "http",
+                "adapters",
+                "projectors",
+                "command-api",
+                "query-api",
+                "gateway",
             ],
         ),
         (
@@ -75,16 +82,28 @@ fn the_rule_is_pure() {
 /// Whether an SPDX expression can be satisfied with licences that go with Apache-2.0.
 fn licence_fits(expression: &str) -> bool {
     const FIT: &[&str] = &[
-        "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "MIT", "MIT-0", "BSD-2-Clause",
-        "BSD-3-Clause", "ISC", "0BSD", "BSL-1.0", "CC0-1.0", "Unlicense", "Zlib", "Unicode-3.0",
-        "OpenSSL", "CDLA-Permissive-2.0",
+        "Apache-2.0",
+        "Apache-2.0 WITH LLVM-exception",
+        "MIT",
+        "MIT-0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "ISC",
+        "0BSD",
+        "BSL-1.0",
+        "CC0-1.0",
+        "Unlicense",
+        "Zlib",
+        "Unicode-3.0",
+        "OpenSSL",
+        "CDLA-Permissive-2.0",
     ];
     let expression = expression.replace('/', " OR ").replace(['(', ')'], " ");
     // Parentheses around a choice within a conjunction are rare; taking every conjunct as one that
     // needs a fitting choice is exact for them.
-    expression.split(" AND ").all(|conjunct| {
-        conjunct.split(" OR ").any(|licence| FIT.contains(&licence.trim()))
-    })
+    expression
+        .split(" AND ")
+        .all(|conjunct| conjunct.split(" OR ").any(|licence| FIT.contains(&licence.trim())))
 }
 
 #[test]

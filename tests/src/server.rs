@@ -60,7 +60,8 @@ impl Server {
         let stdout = child.stdout.take().context("the server has no output")?;
         let mut lines = BufReader::new(stdout).lines();
         loop {
-            let line = timeout(START, lines.next_line()).await.context("the server is not ready")??;
+            let line =
+                timeout(START, lines.next_line()).await.context("the server is not ready")??;
             let Some(line) = line else { bail!("the server ended before it was ready") };
             if let Some(address) = line.trim().strip_prefix("listening on http://") {
                 self.address = address.to_owned();
