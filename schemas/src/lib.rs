@@ -15,6 +15,7 @@
 //! | [`rest`] | bodies of the REST interface |
 //! | [`frames`] | frames of the WebSocket |
 //! | [`error`] | the one table of error codes |
+//! | [`routes`] | the one table of REST routes |
 //! | [`strict`] | JSON parsing that refuses what api.md says is refused |
 
 pub mod bounds;
@@ -27,6 +28,7 @@ pub mod hex;
 pub mod ids;
 pub mod number;
 pub mod rest;
+pub mod routes;
 pub mod ruling;
 pub mod strict;
 pub mod time;

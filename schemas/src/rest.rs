@@ -258,8 +258,26 @@ pub struct Presence {
     pub last_seen: Option<Timestamp>,
 }
 
+/// Answer of the health routes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub struct Health {
+    /// `live` or `ready`.
+    pub status: String,
+}
+
+/// Where a page goes on: opaque, URL-safe.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Cursor(pub String);
+
+/// Most items of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Limit(#[schemars(range(min = 1, max = 200))] pub u32);
+
 /// A page by seq, rev or cursor.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub struct Page<T, N> {
     /// The items.
     pub items: Vec<T>,
