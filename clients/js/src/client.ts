@@ -154,6 +154,7 @@ export class VerbatimClient {
     return this.#open.open(conversationId).then((copy) => {
       // Only now known, if it was not in the inbox.
       if (kind === undefined && this.inbox.get(conversationId)?.kind === 'channel') this.#views.view(conversationId);
+      this.events.emit('inbox', null);
       return copy;
     });
   }

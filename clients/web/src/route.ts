@@ -1,0 +1,28 @@
+import { signal } from '@preact/signals';
+
+export interface Route {
+  conversation: string | null;
+  details: boolean;
+}
+
+/** In the fragment, so that the back button works and any folder can serve the page. */
+export const route = signal<Route>(read());
+
+window.addEventListener('hashchange', () => (route.value = read()));
+
+function read(): Route {
+  const [, conversation, details] = /^#\/c\/([^/]+)(\/details)?$/.exec(location.hash) ?? [];
+  return { conversation: conversation ? decodeURIComponent(conversation) : null, details: details !== undefined };
+}
+
+export const pathOf = (conversation: string, details = false) => `#/c/${encodeURIComponent(conversation)}${details ? '/details' : ''}`;
+
+export function goTo(conversation: string, details = false): void {
+  location.hash = pathOf(conversation, details);
+}
+
+export function goToList(): void {
+  // An empty fragment through location.hash would leave a lone "#" and scroll.
+  history.pushState(null, '', location.pathname + location.search);
+  route.value = read();
+}
