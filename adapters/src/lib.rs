@@ -7,3 +7,6 @@ pub mod embedded;
 
 #[cfg(feature = "power-cut")]
 pub mod power_cut;
+
+#[cfg(feature = "faults")]
+pub mod faults;
