@@ -7,6 +7,7 @@
 //! | [`auth`] | who a bearer token speaks for; development tokens |
 //! | [`tls`] | certificates |
 //! | [`accept`] | the accept loop, client addresses, bounds of connections |
+//! | [`cors`] | requests from pages of the allowed origins |
 //! | [`telemetry`] | logs, the request log, metrics |
 //! | [`page`] | the page that is embedded in the binary, and its headers |
 //! | [`shutdown`] | signals and draining |
@@ -18,6 +19,7 @@ pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod cors;
 pub mod page;
 pub mod serve;
 pub mod shutdown;

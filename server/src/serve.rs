@@ -14,6 +14,7 @@ use crate::accept::{AcceptLimits, Acceptor, Drained, TrustedProxies, connections
 use crate::auth::{DevTokens, JwtAuthenticator, Verifier};
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError};
+use crate::cors::{AllowedOrigins, cors};
 use crate::page;
 use crate::shutdown::{self, Shutdown};
 use crate::telemetry::{self, Metrics};
@@ -99,7 +100,7 @@ where
     let listener = bind(config.server.listen, "listen").await?;
     let address = listener.local_addr().context("cannot tell the address")?;
     if let Some(metrics) = config.metrics.listen {
-        serve_metrics(metrics, &shutdown, tasks).await?;
+        serve_metrics(metrics, tasks).await?;
     }
     let config = Arc::new(config);
     let clock = Arc::new(SystemClock);
@@ -114,6 +115,10 @@ where
     let mut router = services.router.merge(with_page());
     if let Some(tokens) = dev {
         router = router.merge(crate::auth::dev_router(tokens, clock));
+    }
+    if !config.http.allowed_origins.is_empty() {
+        let origins = AllowedOrigins::new(&config.http.allowed_origins);
+        router = router.layer(axum::middleware::from_fn_with_state(origins, cors));
     }
     let router = router.layer(axum::middleware::from_fn(telemetry::log_requests));
     let acceptor = Acceptor {
@@ -190,11 +195,7 @@ async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, ConfigE
     })
 }
 
-async fn serve_metrics(
-    address: SocketAddr,
-    shutdown: &Shutdown,
-    tasks: &mut JoinSet<()>,
-) -> anyhow::Result<()> {
+async fn serve_metrics(address: SocketAddr, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
     let listener = bind(address, "metrics.listen").await?;
     let metrics = Metrics::install()?;
     tasks.spawn(metrics.clone().keep_tidy());
@@ -206,9 +207,11 @@ async fn serve_metrics(
         proxies: TrustedProxies::default(),
         limits: METRICS_LIMITS,
     };
-    let shutdown = shutdown.clone();
+    // Draining is worth watching: the metrics go on until the process ends.
+    let (trigger, never) = shutdown::channel();
     tasks.spawn(async move {
-        acceptor.serve(listener, shutdown, Duration::ZERO).await;
+        acceptor.serve(listener, never, Duration::ZERO).await;
+        drop(trigger);
     });
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -24,6 +25,10 @@ use crate::shutdown::Shutdown;
 /// The largest head that is read at all. Between the configured bound and this one a request gets
 /// a full answer; beyond it a bare 431.
 const HEAD_BUFFER: usize = 64 * 1024;
+
+/// How long sent data may stay untaken (RFC 5482). Above the time that a WebSocket's backlog may
+/// wait by default, so that a socket is closed by the gateway, with a reason.
+const STALLED: Duration = Duration::from_secs(60);
 
 /// A connection's share of the total bound, in the extensions of every request. Whoever upgrades
 /// the connection keeps it for as long as the socket lives.
@@ -49,6 +54,7 @@ pub(super) fn admit(
     };
     // A client that is gone already makes no difference.
     let _ = stream.set_nodelay(true);
+    end_when_stalled(&stream);
     let permit = ConnectionPermit(Arc::new(permit));
     let (acceptor, shutdown) = (Arc::clone(acceptor), shutdown.clone());
     tokio::spawn(run(acceptor, stream, peer, permit, shutdown));
@@ -94,6 +100,18 @@ where
     if let Err(error) = outcome {
         tracing::debug!("connection: {error}");
     }
+}
+
+/// Lets the kernel end a connection whose client takes nothing for [`STALLED`], so that nobody
+/// holds a place by asking and not reading.
+fn end_when_stalled(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    {
+        let millis = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, millis);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }
 
 /// Answers 503 without reading anything. If the client's window is closed, it gets nothing.

@@ -87,7 +87,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, request: &str) -
 async fn until(stream: &mut TcpStream, end: &str) -> String {
     let mut text = String::new();
     while !text.contains(end) {
-        let mut bytes = [0; 4096];
+        let mut bytes = [0; 1024];
         let read = tokio::time::timeout(PATIENCE, stream.read(&mut bytes)).await.unwrap().unwrap();
         assert!(read > 0, "ended after {text:?}");
         text.push_str(std::str::from_utf8(&bytes[..read]).unwrap());

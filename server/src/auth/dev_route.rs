@@ -1,5 +1,6 @@
 //! `POST /v1/dev/tokens`, in development mode only.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -39,6 +40,9 @@ fn mint(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<DevToken, Problem> {
+    if !headers.get(header::HOST).is_none_or(names_this_machine) {
+        return Err(Problem::new(Code::Forbidden).detail("ask on a loopback address or localhost"));
+    }
     // A page elsewhere can send a form to loopback, but not JSON, without asking first.
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
@@ -51,6 +55,16 @@ fn mint(
         .mint(&wanted.user_id, &device, &wanted.roles, clock.now())
         .map_err(|_| Problem::new(Code::Unavailable))?;
     Ok(DevToken { token, expires_at })
+}
+
+/// A page elsewhere can point its own name at loopback (DNS rebinding); the Host tells.
+fn names_this_machine(host: &HeaderValue) -> bool {
+    let host = host.to_str().unwrap_or_default();
+    let address = || host.parse::<SocketAddr>().map(|address| address.ip());
+    let bare = || host.trim_matches(['[', ']']).parse::<IpAddr>();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name.eq_ignore_ascii_case("localhost")
+        || address().or_else(|_| bare()).is_ok_and(|address| address.is_loopback())
 }
 
 fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Response {
@@ -105,6 +119,21 @@ mod tests {
         verifier.load().await.unwrap();
         let actor = verifier.verify(answer["token"].as_str().unwrap(), Fixed.now()).await.unwrap();
         assert_eq!(actor.user.as_str(), "alice");
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_taken() {
+        let takes = |host: &str| names_this_machine(&HeaderValue::from_str(host).unwrap());
+        for own in
+            ["localhost", "localhost:8080", "127.0.0.1:8080", "127.0.0.1", "[::1]:80", "[::1]"]
+        {
+            assert!(takes(own), "{own}");
+        }
+        for other in
+            ["", "evil.example", "evil.example:8080", "10.0.0.1:80", "localhost.evil.example"]
+        {
+            assert!(!takes(other), "{other}");
+        }
     }
 
     #[tokio::test]
