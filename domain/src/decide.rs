@@ -196,12 +196,17 @@ impl Case<'_> {
             content = Some(Content { entry, chain: Chain::EMPTY });
         }
         let changes_content = content.is_some();
-        ruling.outcome =
-            Outcome::Accepted(Accepted { context, content, receipt, standing: effect.standing });
+        ruling.outcome = Outcome::Accepted(Box::new(Accepted {
+            context,
+            content,
+            receipt,
+            standing: effect.standing,
+        }));
         if changes_content {
             let previous = self.state.head.as_ref().map_or(Chain::EMPTY, |head| head.chain);
             let chain = chain::next(previous, ruling);
-            if let Outcome::Accepted(Accepted { content: Some(content), .. }) = &mut ruling.outcome
+            if let Outcome::Accepted(accepted) = &mut ruling.outcome
+                && let Some(content) = &mut accepted.content
             {
                 content.chain = chain;
             }

@@ -50,7 +50,7 @@ pub struct Spent {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// It counts.
-    Accepted(Accepted),
+    Accepted(Box<Accepted>),
     /// It repeats an earlier command, and changes nothing.
     Duplicate(Duplicate),
     /// It is ruled out, and changes nothing.
@@ -312,12 +312,12 @@ impl<'de> Deserialize<'de> for Ruling {
                     Some(entry) => Some(Content { entry, chain: need(wire.chain, "chain")? }),
                     None => None,
                 };
-                Outcome::Accepted(Accepted {
+                Outcome::Accepted(Box::new(Accepted {
                     context: need(wire.context, "context")?,
                     content,
                     receipt: wire.receipt,
                     standing: wire.standing,
-                })
+                }))
             }
             Verdict::Duplicate => Outcome::Duplicate(Duplicate {
                 of: need(wire.of, "of")?,
