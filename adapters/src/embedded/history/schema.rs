@@ -58,5 +58,7 @@ CREATE INDEX members_by_user ON members (user, conversation);
 /// The file that says which version is live.
 pub(super) const LIVE: Schema = Schema {
     name: "history's live version",
-    steps: &["CREATE TABLE live (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL)"],
+    steps: &[
+        "CREATE TABLE live (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL)",
+    ],
 };

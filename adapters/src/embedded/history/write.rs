@@ -40,7 +40,9 @@ fn advance(
     let Checkpoint { src, hash, next } = next;
     let moved = match expected {
         None => tx
-            .prepare_cached("INSERT INTO checkpoint VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")?
+            .prepare_cached(
+                "INSERT INTO checkpoint VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+            )?
             .execute(params![partition, src.generation, int(src.offset), hash.0, int(next)])?,
         Some(old) => tx
             .prepare_cached(
@@ -105,8 +107,9 @@ fn entries(tx: &Transaction<'_>, entries: &[Entry]) -> Outcome<()> {
                 (Some(int(message.seq.0)), None)
             }
             _ => {
-                let body = serde_json::to_string(entry)
-                    .map_err(|error| StoreError::Corrupt(format!("an entry has no JSON: {error}")))?;
+                let body = serde_json::to_string(entry).map_err(|error| {
+                    StoreError::Corrupt(format!("an entry has no JSON: {error}"))
+                })?;
                 (None, Some(body))
             }
         };
@@ -143,7 +146,15 @@ fn membership(tx: &Transaction<'_>, change: &MembershipChange) -> Outcome<()> {
             tx.prepare_cached(
                 "INSERT INTO intervals VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL, NULL, NULL)",
             )?
-            .execute(params![conversation, user, rev, seq, since, generation, record])?;
+            .execute(params![
+                conversation,
+                user,
+                rev,
+                seq,
+                since,
+                generation,
+                record
+            ])?;
             tx.prepare_cached(
                 "INSERT INTO members VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, NULL, ?7, ?8)",
             )?
@@ -159,8 +170,10 @@ fn membership(tx: &Transaction<'_>, change: &MembershipChange) -> Outcome<()> {
             ])?;
         }
         MembershipStep::Role(role) => {
-            tx.prepare_cached("UPDATE members SET role = ?3 WHERE conversation = ?1 AND user = ?2")?
-                .execute(params![conversation, user, role.as_str()])?;
+            tx.prepare_cached(
+                "UPDATE members SET role = ?3 WHERE conversation = ?1 AND user = ?2",
+            )?
+            .execute(params![conversation, user, role.as_str()])?;
         }
         MembershipStep::Left { rev, seq } => {
             tx.prepare_cached(
@@ -169,7 +182,14 @@ fn membership(tx: &Transaction<'_>, change: &MembershipChange) -> Outcome<()> {
                  WHERE conversation = ?1 AND user = ?2 AND from_rev =
                      (SELECT from_rev FROM members WHERE conversation = ?1 AND user = ?2)",
             )?
-            .execute(params![conversation, user, int(rev.0), int(seq.0), generation, record])?;
+            .execute(params![
+                conversation,
+                user,
+                int(rev.0),
+                int(seq.0),
+                generation,
+                record
+            ])?;
             tx.prepare_cached("DELETE FROM members WHERE conversation = ?1 AND user = ?2")?
                 .execute(params![conversation, user])?;
         }

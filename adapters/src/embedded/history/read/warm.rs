@@ -39,10 +39,7 @@ impl Period {
             interval: Interval {
                 from_rev: columns.rev()?,
                 from_seq: columns.seq()?,
-                until: columns
-                    .number_or_none()?
-                    .map(Rev)
-                    .zip(columns.number_or_none()?.map(Seq)),
+                until: columns.number_or_none()?.map(Rev).zip(columns.number_or_none()?.map(Seq)),
             },
             began: columns.src(partition)?,
             ended: match (columns.number_or_none()?, columns.number_or_none()?) {
@@ -86,7 +83,9 @@ pub(in super::super) fn inbox_rows(
     let mut rows = ConversationRows::default();
     each(
         reads,
-        &format!("SELECT {FOUNDING}, {HEAD} FROM conversations c WHERE c.partition = ?1 ORDER BY c.id"),
+        &format!(
+            "SELECT {FOUNDING}, {HEAD} FROM conversations c WHERE c.partition = ?1 ORDER BY c.id"
+        ),
         [partition],
         |columns| {
             let founding = columns.founding()?;
