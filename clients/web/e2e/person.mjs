@@ -56,7 +56,7 @@ export class Person {
     await this.page.getByRole('button', { name: 'New conversation' }).click();
     await this.page.getByLabel('With').fill(peer);
     await this.page.getByRole('button', { name: 'Start', exact: true }).click();
-    await this.composer().waitFor();
+    await this.atChat(peer);
   }
 
   /**
@@ -68,9 +68,15 @@ export class Person {
     await this.page.getByRole('button', { name: 'New conversation' }).click();
     await this.page.getByRole('radio', { name: kind }).check({ force: true });
     await this.page.getByLabel('Name', { exact: true }).fill(name);
-    await this.page.getByLabel('Members').fill(members);
+    await this.page.getByRole('textbox', { name: 'Members', exact: true }).fill(members);
     await this.page.getByRole('button', { name: 'Start', exact: true }).click();
-    await this.composer().waitFor();
+    await this.atChat(name);
+  }
+
+  /** @param {string} title */
+  async atChat(title) {
+    await this.page.locator('.chat .bar-title', { hasText: title }).waitFor();
+    await this.page.getByRole('log').waitFor();
   }
 
   /** @param {string} title */
@@ -81,7 +87,7 @@ export class Person {
   /** @param {string} title */
   async open(title) {
     await this.row(title).click();
-    await this.page.locator('.chat .bar-title', { hasText: title }).waitFor();
+    await this.atChat(title);
   }
 
   composer() {

@@ -141,9 +141,10 @@ export const STEPS = [
     await ann.page.getByRole('button', { name: 'New conversation' }).click();
     await ann.page.getByRole('radio', { name: 'Channel' }).check({ force: true });
     await ann.page.getByLabel('Name', { exact: true }).fill('News');
-    await ann.page.getByLabel('Members').fill(bob.name);
+    await ann.page.getByRole('textbox', { name: 'Members', exact: true }).fill(bob.name);
     await ann.page.getByLabel('Only admins post').check();
     await ann.page.getByRole('button', { name: 'Start', exact: true }).click();
+    await ann.atChat('News');
     await ann.say('first news');
     await bob.open('News');
     await bob.once('first news');

@@ -2,7 +2,19 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { useModel } from './context';
 
-/** What the connection does. Online it is said only to a screen reader and by a green dot at the name. */
+/** The connection in a word, for the line below the name. */
+export function ConnectionLine() {
+  const { phase } = useModel().connection.value;
+  const online = phase === 'online';
+  const text = online ? 'online' : phase === 'waiting' ? 'offline' : 'connecting…';
+  return (
+    <p class={`bar-about${online ? ' good' : ''}`} role="status" data-state={online ? 'online' : phase === 'waiting' ? 'offline' : 'connecting'}>
+      {text}
+    </p>
+  );
+}
+
+/** While there is no connection: why, until when, and a way to try at once. */
 export function ConnectionBar() {
   const model = useModel();
   const state = model.connection.value;
@@ -14,15 +26,15 @@ export function ConnectionBar() {
     return () => clearInterval(timer);
   }, [state]);
 
-  if (state.phase === 'online') return <p class="connection online" role="status" data-state="online">online</p>;
-  if (state.phase !== 'waiting') return <p class="connection" role="status" data-state="connecting"><span class="spinner" aria-hidden="true" />connecting…</p>;
-  const seconds = Math.max(0, Math.ceil((state.retryAt - tick.value) / 1000));
+  // A first connection and a quick return need no bar that comes and goes.
+  if (state.phase !== 'waiting' && !(state.phase === 'connecting' && state.attempt > 1)) return null;
+  const seconds = state.phase === 'waiting' ? Math.max(0, Math.ceil((state.retryAt - tick.value) / 1000)) : 0;
   return (
-    <div class="connection offline" data-state="offline">
-      {/* Announced once, not with every second of the countdown. */}
-      <span class="unseen" role="status">offline: {state.reason}</span>
-      <span aria-hidden="true" title={state.reason}>offline, retrying in {seconds} s</span>
-      <button type="button" class="small" onClick={() => model.client.retryNow()}>Retry now</button>
+    <div class="connection">
+      <span title={state.phase === 'waiting' ? state.reason : undefined}>
+        {state.phase === 'waiting' ? `Offline, retrying in ${seconds} s` : 'Offline, trying…'}
+      </span>
+      <button type="button" class="small" disabled={state.phase !== 'waiting'} onClick={() => model.client.retryNow()}>Retry now</button>
     </div>
   );
 }

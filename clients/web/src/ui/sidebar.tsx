@@ -5,7 +5,7 @@ import { now } from '../model';
 import { pathOf, route } from '../route';
 import { signOut } from '../session';
 import { Avatar } from './avatar';
-import { ConnectionBar } from './connection';
+import { ConnectionBar, ConnectionLine } from './connection';
 import { useModel } from './context';
 import { Icon } from './icon';
 import { NewConversationDialog } from './new-conversation';
@@ -17,7 +17,10 @@ export function Sidebar() {
     <aside class="sidebar" aria-label="Conversations">
       <header class="bar">
         <Avatar name={model.me} online={model.connection.value.phase === 'online'} />
-        <h1 class="bar-title" title={model.me}>{model.me}</h1>
+        <div class="bar-text">
+          <h1 class="bar-title" title={model.me}>{model.me}</h1>
+          <ConnectionLine />
+        </div>
         <button type="button" class="round" aria-label="New conversation" title="New conversation" onClick={() => (creating.value = true)}>
           <Icon name="plus" />
         </button>
