@@ -18,7 +18,7 @@ const FRAME: Duration = Duration::from_secs(15);
 
 /// An open socket.
 pub struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    stream: Box<WebSocketStream<MaybeTlsStream<TcpStream>>>,
     /// The `welcome` frame.
     pub welcome: Value,
     /// The `heads` items that came with it.
@@ -67,9 +67,9 @@ impl Socket {
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse()?);
         }
-        let (stream, _) = tokio_tungstenite::connect_async(request).await?;
+        let (stream, _) = Box::pin(tokio_tungstenite::connect_async(request)).await?;
         Ok(Self {
-            stream,
+            stream: Box::new(stream),
             welcome: Value::Null,
             heads: Vec::new(),
             pending: std::collections::VecDeque::new(),

@@ -1,1 +1,0 @@
-//! The `bench` room of the house: see docs/ARCHITECTURE.md.
