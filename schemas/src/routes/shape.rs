@@ -205,5 +205,7 @@ pub(super) const COMMAND: &[Code] = &[
     Code::Invalid,
     Code::StaleId,
     Code::FutureId,
+    // With `stale_id`, where history has yet to say what it holds.
+    Code::Behind,
     Code::OutcomeUnknown,
 ];
