@@ -1,0 +1,58 @@
+//! What the handlers need.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use verbatim_ports::{
+    auth::Authenticator, clock::Clock, history::HistoryStore, inbox::InboxCache, log::Layout,
+    presence::PresenceStore,
+};
+
+/// The ports that the service reads from.
+#[derive(Clone)]
+pub struct Deps {
+    /// Conversations and their content.
+    pub history: Arc<dyn HistoryStore>,
+    /// Unread totals.
+    pub inbox: Arc<dyn InboxCache>,
+    /// Who is online.
+    pub presence: Arc<dyn PresenceStore>,
+    /// Verifies tokens.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Which leases of presence hold.
+    pub clock: Arc<dyn Clock>,
+    /// The log's layout: positions of another are refused.
+    pub layout: Layout,
+}
+
+/// What an operator can set.
+#[derive(Debug, Clone, Copy)]
+pub struct Config {
+    /// Most bytes of JSON in one page of entries; one entry is given however large it is.
+    pub entries_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { entries_bytes: 4 * 1024 * 1024 }
+    }
+}
+
+/// The handlers' state.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) deps: Deps,
+    pub(crate) config: Config,
+}
+
+impl FromRef<State> for Arc<dyn Authenticator> {
+    fn from_ref(state: &State) -> Self {
+        Arc::clone(&state.deps.authenticator)
+    }
+}
+
+impl FromRef<State> for Layout {
+    fn from_ref(state: &State) -> Self {
+        state.deps.layout
+    }
+}
