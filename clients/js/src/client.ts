@@ -106,6 +106,7 @@ export class VerbatimClient {
       clock,
       time,
       tokens,
+      userId: options.userId,
       ticket: () => this.rest.ticket(),
       onState: (state) => this.events.emit('state', state),
       onOnline: (welcome) => this.#online(welcome),
@@ -207,12 +208,13 @@ export class VerbatimClient {
     return this.#typing.users(conversationId);
   }
 
-  /** Watches who is online; the answer ends it. */
+  /** Watches who is online; the answer ends it. Of oneself the connection tells. */
   watch(users: string[]): () => void {
-    return this.#presence.watch(users);
+    return this.#presence.watch(users.filter((user) => user !== this.userId));
   }
 
   presence(userId: string): Presence | null {
+    if (userId === this.userId) return { user_id: userId, online: this.#connection.online, last_seen: null };
     return this.#presence.get(userId);
   }
 

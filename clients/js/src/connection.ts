@@ -20,6 +20,8 @@ export interface ConnectionOptions {
   clock: Clock;
   time: ServerTime;
   tokens: Tokens;
+  /** Whose connection this is: a token of somebody else must not send this one's messages. */
+  userId: string;
   ticket(): Promise<string>;
   onState(state: ConnectionState): void;
   /** A new session: what was asked of the old one has to be asked again. */
@@ -91,12 +93,9 @@ export class Connection {
 
   /** Asks for a sign of life; a dead path is closed by the time-out of the answer. For wake-ups of the device. */
   probe(): void {
-    const { user } = this;
-    // A no-op on the server, and the only frame that answers without touching any data.
-    if (user) void this.request({ type: 'unwatch', users: [user] }).catch(() => {});
+    // Nobody watches oneself, so this changes nothing; it is the one frame that is answered without touching data.
+    void this.request({ type: 'unwatch', users: [this.options.userId] }).catch(() => {});
   }
-
-  user: string | null = null;
 
   async #connect(): Promise<void> {
     const run = ++this.#run;
@@ -124,7 +123,10 @@ export class Connection {
   }
 
   #welcome(welcome: Welcome): void {
-    this.user = welcome.user_id;
+    if (welcome.user_id !== this.options.userId) {
+      this.stop();
+      return this.#set({ phase: 'signed_out', reason: `the token is for ${welcome.user_id}, not for ${this.options.userId}` });
+    }
     this.options.time.learn(welcome.server_time);
     this.#online = true;
     this.#welcomedAt = this.options.clock.now();

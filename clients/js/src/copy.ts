@@ -89,8 +89,7 @@ export class Copy {
     const member = entry.member as Member;
     if (entry.kind === 'member_removed') next.delete(member.user_id);
     else if (next.size < MAX_MEMBERS || next.has(member.user_id)) next.set(member.user_id, member);
-    const promoted = typeof entry.promoted === 'object' ? entry.promoted?.user_id : entry.promoted;
-    const held = promoted ? next.get(promoted) : undefined;
+    const held = entry.promoted ? next.get(entry.promoted) : undefined;
     if (held) next.set(held.user_id, { ...held, role: 'admin' });
     this.members = next;
   }

@@ -178,8 +178,7 @@ export class Inbox {
 }
 
 function roleAfter(entry: Entry, me: string): Role | null {
-  const promoted = typeof entry.promoted === 'object' ? entry.promoted?.user_id : entry.promoted;
-  if (promoted === me) return 'admin';
+  if (entry.promoted === me) return 'admin';
   if (entry.kind === 'member_removed' || entry.member?.user_id !== me) return null;
   return entry.member.role;
 }

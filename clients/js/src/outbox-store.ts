@@ -104,9 +104,11 @@ export class OutboxStore {
     if (kept) this.#save(item);
   }
 
-  remove(item: OutboxItem): void {
+  /** `keep` leaves it in the persistence, for the window that goes on with it. */
+  remove(item: OutboxItem, keep = false): void {
     this.#items.delete(item.key);
     this.#saved.delete(item.key);
+    if (keep) return;
     try {
       this.persistence.remove(this.prefix + item.key);
     } catch (error) {

@@ -82,6 +82,12 @@ export class Outbox {
   retry(key: string): void {
     const item = this.options.store.get(key);
     if (item?.state !== 'failed') return;
+    // Another window retried or discarded it already.
+    const stored = this.options.store.storedId(item);
+    if (stored !== null) {
+      this.options.store.remove(item, stored !== 'gone');
+      return this.options.onChange(item.conversation_id);
+    }
     this.options.store.update(item, { id: this.options.ids.next(), state: 'queued', error: null, renames: 0 });
     this.options.onChange(item.conversation_id);
     this.#pump(item.conversation_id);

@@ -5,10 +5,24 @@ const BASE_MS = 500;
 const CAP_MS = 30_000;
 
 export interface Bye {
-  code?: number | string;
+  code?: string;
   detail?: string;
   reconnect_after_ms?: number;
 }
+
+/** The close code that follows a bye, for when the close itself gets lost. */
+export function codeOfBye(bye: Bye | null): number {
+  return (bye?.code !== undefined && BYE_CODES[bye.code]) || 1000;
+}
+
+const BYE_CODES: Record<string, number> = {
+  restart: 1012,
+  unauthenticated: 4001,
+  token_ended: 4003,
+  slow_consumer: 4008,
+  replaced: 4009,
+  rate_limited: 4029,
+};
 
 export interface Plan {
   delayMs: number;
@@ -43,9 +57,11 @@ const REASONS: Record<number, string> = {
 /** What to do after a socket closed. `attempt` counts the tries since the last lasting connection. */
 export function afterClose(clock: Clock, attempt: number, code: number, bye: Bye | null): Plan {
   const floor = FLOORS[code];
-  let delayMs = Math.max(backoff(clock, attempt, BASE_MS, CAP_MS), floor ? jitterUp(clock, floor.ms) : 0);
+  const least = floor ? jitterUp(clock, floor.ms) : 0;
+  const named = bye?.reconnect_after_ms;
   // The server's own delay is jittered already and is kept, unless this client has failed since.
-  if (bye?.reconnect_after_ms !== undefined) delayMs = attempt === 0 ? bye.reconnect_after_ms : Math.max(delayMs, bye.reconnect_after_ms);
+  const own = named !== undefined && attempt === 0 ? 0 : backoff(clock, attempt, BASE_MS, CAP_MS);
+  const delayMs = Math.max(own, least, named ?? 0);
   return {
     delayMs,
     dropToken: code === 4003,

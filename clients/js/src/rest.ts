@@ -75,8 +75,7 @@ export class Rest {
 
   /** Of up to 100 users. */
   async presence(users: string[]): Promise<Presence[]> {
-    const body = (await this.http.call<Presence[] | { items: Presence[] }>({ method: 'GET', path: '/v1/presence', query: { user: users } })).body;
-    return Array.isArray(body) ? body : body.items;
+    return (await this.http.call<Page<Presence>>({ method: 'GET', path: '/v1/presence', query: { user: users } })).body.items;
   }
 
   /** A single-use ticket for the socket, good for 30 s. The connection repeats it on its own schedule. */

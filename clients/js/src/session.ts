@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 import { VerbatimError, disconnected, problem } from './errors.js';
-import type { Bye } from './policy.js';
+import { codeOfBye, type Bye } from './policy.js';
 import type { Frame, Welcome } from './types.js';
 
 /** The part of the browser's WebSocket that is used; `ws` for Node has the same. */
@@ -126,7 +126,7 @@ export class Session {
       this.#bye = frame as Bye;
       // The server closes next; should its close get lost, this side does.
       this.options.clock.clearTimeout(this.#timer);
-      this.#timer = this.options.clock.setTimeout(() => this.#shut(1000, Number(this.#bye?.code) || 1000, null), BYE_TIMEOUT_MS);
+      this.#timer = this.options.clock.setTimeout(() => this.#shut(1000, codeOfBye(this.#bye), null), BYE_TIMEOUT_MS);
       return;
     }
     if (frame.type === 'error' && !this.#welcomed) return this.#shut(1000, 1000, problem(frame));

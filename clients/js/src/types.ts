@@ -57,10 +57,11 @@ export interface Entry {
   actor?: string;
   message?: Message;
   member?: Member;
-  /** On `member_removed`, when the last admin left: the user id, or the member, that became one. */
-  promoted?: string | Member | null;
+  /** On `member_removed`, when the last admin left: who became one. */
+  promoted?: string | null;
+  /** On `conversation_created`: the same for every member, so without `role` and `peer`. */
   conversation?: Partial<Conversation>;
-  members?: Array<string | Partial<Member>>;
+  members?: Member[];
 }
 
 export interface Receipt {

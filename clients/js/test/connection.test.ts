@@ -43,7 +43,7 @@ test('backs off longer with each failure, and starts over after a lasting connec
 
 test('a restart (1012) is followed by the delay that bye names', async () => {
   const { clock, server, client } = await online();
-  server.socket.push({ type: 'bye', code: 1012, detail: 'restart', reconnect_after_ms: 7_000 });
+  server.socket.push({ type: 'bye', code: 'restart', detail: 'restart', reconnect_after_ms: 7_000 });
   server.socket.drop(1012);
   assert.deepEqual(client.state, { phase: 'waiting', retryAt: clock.now() + 7_000, reason: 'restart' });
   await clock.advance(6_999);
@@ -54,7 +54,7 @@ test('a restart (1012) is followed by the delay that bye names', async () => {
 
 test('a bye whose close gets lost is ended from this side', async () => {
   const { clock, server, client } = await online();
-  server.socket.push({ type: 'bye', code: 1012, detail: 'restart', reconnect_after_ms: 100 });
+  server.socket.push({ type: 'bye', code: 'restart', detail: 'restart', reconnect_after_ms: 100 });
   await clock.advance(2_200);
   assert.equal(phase(client), 'online');
   assert.equal(server.sockets.length, 2);
@@ -172,4 +172,26 @@ test('stop ends everything', async () => {
   await clock.advance(120_000);
   assert.equal(server.sockets.length, 1);
   assert.equal(phase(client), 'stopped');
+});
+
+test('a bye that is not a restart keeps its code when the close gets lost', async () => {
+  const { clock, server, client } = await online();
+  server.socket.push({ type: 'bye', code: 'replaced', detail: 'too many sockets', reconnect_after_ms: 1_000 });
+  await clock.advance(2_000);
+  assert.ok(waits(client, clock) >= 59_000, 'the oldest does not push out the newest in turn');
+});
+
+test('a token of somebody else sends nothing of this user', async () => {
+  const { server, client } = fixture();
+  client.send('c1', 'private');
+  server.onFrame = (socket, frame) => {
+    if (frame.type !== 'hello') return false;
+    socket.push({ type: 'welcome', session_id: 's', user_id: 'eve', device: 'default', position: 'p', server_time: '2026-01-02T03:04:05.000Z' });
+    return true;
+  };
+  client.start();
+  await settle();
+  assert.equal(phase(client), 'signed_out');
+  assert.equal(server.socket.of('send').length, 0);
+  assert.equal(client.unsent().length, 1);
 });

@@ -261,3 +261,17 @@ test('a persistence that is full keeps nobody from sending', async () => {
   assert.ok(errors.length >= 1);
   assert.equal(server.messages('c1').length, 1, 'what was never kept does not count as removed by another window');
 });
+
+test('a failed message that another window went on with is left to it', async () => {
+  const { server, client, persistence } = await online({}, withRoom);
+  server.onFrame = (socket, frame) => frame.type === 'send' && (socket.push({ type: 'error', ref: frame.ref as string, code: 'forbidden', detail: 'no', retry: 'no' }), true);
+  const { item } = client.send('c1', 'bad');
+  await settle();
+  const key = `verbatim.outbox.ann.${item.key}`;
+  persistence.put(key, JSON.stringify({ ...item, id: 'other', state: 'queued' }));
+  client.retrySend(item.key);
+  await settle();
+  assert.equal(ids(server).length, 1);
+  assert.deepEqual(client.unsent(), []);
+  assert.ok(persistence.get(key));
+});

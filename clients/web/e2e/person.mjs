@@ -112,7 +112,7 @@ export class Person {
 
   /**
    * @param {string} text
-   * @param {'queued' | 'sent' | 'delivered' | 'read'} progress
+   * @param {'queued' | 'sent' | 'delivered' | 'read' | 'failed'} progress
    */
   async tick(text, progress) {
     await this.bubble(text).locator(`[data-progress=${progress}]`).waitFor();

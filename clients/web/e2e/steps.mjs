@@ -155,6 +155,51 @@ export const STEPS = [
     await bob.open(ann.name);
   }],
 
+  ['what the server refuses is shown, and can be sent again or given up', async ({ browser, server, run, bob, shoot }) => {
+    const dan = await Person.arrive(browser, server.base, `dan-${run}`);
+    let refusing = true;
+    // Between the page and the server, so that the refusal does not depend on the server's reasons.
+    await dan.page.routeWebSocket(/\/v1\/ws$/, (socket) => {
+      const upstream = socket.connectToServer();
+      socket.onMessage((data) => {
+        const frame = JSON.parse(String(data));
+        if (frame.type === 'send' && refusing) socket.send(JSON.stringify({ type: 'error', ref: frame.ref, code: 'forbidden', detail: 'only admins post here', retry: 'no' }));
+        else upstream.send(data);
+      });
+    });
+    await dan.signIn();
+    await dan.startDirect(bob.name);
+    await dan.say('refused and sent again');
+    await dan.say('refused and given up');
+    await dan.tick('refused and given up', 'failed');
+    await dan.bubble('refused and sent again').getByText('only admins post here').waitFor();
+    await shoot(dan, 'failed');
+    await dan.bubble('refused and given up').getByRole('button', { name: 'Discard' }).click();
+    refusing = false;
+    await dan.bubble('refused and sent again').getByRole('button', { name: 'Retry' }).click();
+    await dan.tick('refused and sent again', 'delivered');
+    assert.deepEqual(await dan.texts(), ['refused and sent again']);
+    // What is too long stays in the field.
+    const long = 'x'.repeat(17_000);
+    await dan.composer().fill(long);
+    await dan.composer().press('Enter');
+    await dan.page.getByText('at most 16384').waitFor();
+    assert.equal(await dan.composer().inputValue(), long);
+    assert.deepEqual(dan.problems, []);
+    await dan.context.close();
+  }],
+
+  ['what came while one was away is marked', async ({ ann, bob, run, shoot }) => {
+    await bob.open(`dan-${run}`);
+    for (const text of ['did you see this?', 'and this?']) await ann.say(text);
+    await bob.row(ann.name).locator('.badge', { hasText: '2' }).waitFor();
+    await bob.open(ann.name);
+    await bob.page.locator('.unread-line').waitFor();
+    assert.equal(await bob.page.locator('.unread-line + .message .text').innerText(), 'did you see this?');
+    await shoot(bob, 'unread');
+    await ann.tick('and this?', 'read');
+  }],
+
   ['the keyboard alone is enough', async ({ ann, bob }) => {
     const { keyboard } = ann.page;
     await ann.composer().focus();
@@ -252,6 +297,13 @@ export const STEPS = [
     await phone.page.getByRole('button', { name: 'Back to conversations' }).click();
     await phone.row(bob.name).waitFor();
     assert.equal(await phone.page.locator('.chat').count(), 0);
+    await phone.open('Weekend plans');
+    await phone.page.getByRole('button', { name: 'Members', exact: true }).click();
+    await phone.page.locator('.member').first().waitFor();
+    await shoot(phone, 'phone-members');
+    await phone.page.goBack();
+    await phone.page.goBack();
+    await phone.row(bob.name).waitFor();
     await phone.page.getByRole('button', { name: 'New conversation' }).click();
     await phone.page.getByRole('radio', { name: 'Group' }).check({ force: true });
     await shoot(phone, 'phone-new');

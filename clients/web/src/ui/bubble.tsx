@@ -19,11 +19,11 @@ export function Bubble({ message, own, joined, named, progress }: { message: Mes
   );
 }
 
-export function UnsentBubble({ item }: { item: OutboxItem }) {
+export function UnsentBubble({ item, joined }: { item: OutboxItem; joined: boolean }) {
   const { client } = useModel();
   const failed = item.state === 'failed';
   return (
-    <li class={`message own unsent${failed ? ' failed' : ''}`} data-key={item.key}>
+    <li class={`message own unsent${joined ? ' joined' : ''}${failed ? ' failed' : ''}`} data-key={item.key}>
       <div class="bubble">
         <span class="unseen">You: </span>
         <Text text={item.text} />

@@ -118,7 +118,7 @@ export function MessageList({ view, unreadFrom }: { view: ConversationView; unre
               </Fragment>
             );
           })}
-          {unsent.map((item) => <UnsentBubble key={item.key} item={item} />)}
+          {unsent.map((item, index) => <UnsentBubble key={item.key} item={item} joined={index > 0 || messages.at(-1)?.sender === model.me} />)}
         </ol>
       </div>
       {!atBottom.value && ready ? (

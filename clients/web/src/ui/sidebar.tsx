@@ -30,6 +30,7 @@ export function Sidebar() {
       </header>
       <ConnectionBar />
       <List onNew={() => (creating.value = true)} />
+      <Stranded />
       {creating.value ? <NewConversationDialog onClose={() => (creating.value = false)} /> : null}
     </aside>
   );
@@ -56,6 +57,28 @@ function List({ onNew }: { onNew(): void }) {
         {conversations.map((view) => <Row key={view.id} view={view} />)}
       </ul>
     </nav>
+  );
+}
+
+/** What was written to a conversation that one is no longer in: not thrown away without a word. */
+function Stranded() {
+  const { client, conversations, outboxChanged } = useModel();
+  void outboxChanged.value;
+  void conversations.value;
+  const items = client.unsent().filter((item) => item.error?.code === 'conversation_not_found' && !client.inbox.described(item.conversation_id));
+  if (items.length === 0) return null;
+  return (
+    <section class="stranded" aria-label="Messages that could not be sent">
+      <h2>Not sent: you are no longer a member</h2>
+      <ul>
+        {items.map((item) => (
+          <li key={item.key}>
+            <span class="row-preview">{item.text}</span>
+            <button type="button" class="small" onClick={() => client.discardSend(item.key)}>Discard</button>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
