@@ -1,3 +1,5 @@
 //! The contract suites: what every adapter of a port has to pass, unchanged.
 
+pub mod breach;
 pub mod driver;
+pub mod log;
