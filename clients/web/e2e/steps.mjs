@@ -167,6 +167,8 @@ export const STEPS = [
         else upstream.send(data);
       });
     });
+    // Routes of sockets hold from the next page on.
+    await dan.page.reload();
     await dan.signIn();
     await dan.startDirect(bob.name);
     await dan.say('refused and sent again');
