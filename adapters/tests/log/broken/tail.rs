@@ -18,6 +18,8 @@ pub struct BrokenTail {
     seen: Arc<Mutex<BTreeSet<(Stream, u32, u64)>>>,
     /// How many records have come.
     count: usize,
+    /// A batch of another partition that came while batches were joined.
+    ahead: Option<Batch>,
 }
 
 impl BrokenTail {
@@ -27,7 +29,7 @@ impl BrokenTail {
         stream: Stream,
         seen: Arc<Mutex<BTreeSet<(Stream, u32, u64)>>>,
     ) -> Self {
-        Self { tail, fault, stream, seen, count: 0 }
+        Self { tail, fault, stream, seen, count: 0, ahead: None }
     }
 
     fn seventh(&mut self) -> bool {
@@ -64,7 +66,8 @@ impl BrokenTail {
 impl Tail for BrokenTail {
     async fn next(&mut self) -> Result<Batch, LogError> {
         loop {
-            let mut batch = match self.tail.next().now_or_never() {
+            let ahead = self.ahead.take().map(Ok);
+            let mut batch = match ahead.or_else(|| self.tail.next().now_or_never()) {
                 Some(batch) => batch?,
                 None => {
                     let mut batch = self.tail.next().await?;
@@ -80,7 +83,12 @@ impl Tail for BrokenTail {
             while self.fault == Fault::JoinsBatches
                 && let Some(more) = self.tail.next().now_or_never()
             {
-                batch.records.extend(more?.records);
+                let more = more?;
+                if more.partition != batch.partition {
+                    self.ahead = Some(more);
+                    break;
+                }
+                batch.records.extend(more.records);
             }
             self.spoil(&mut batch);
             if self.fault == Fault::MissesAfterWait {
