@@ -95,14 +95,24 @@ export class Copy {
   }
 }
 
+type Progress = 'sent' | 'delivered' | 'read';
+
 /**
- * How far one's own message got: read or delivered when every other member has, counted over those who were
- * members when it was written. Joining sets the marks to the head, so later ones would count anyway.
+ * How far one's own messages got: delivered or read when every other member has, counted over those who were
+ * members when it was written. The answer is made once for many messages.
  */
-export function progress(copy: Copy, message: Pick<Message, 'seq' | 'created_at'>, me: string, peer?: string): 'sent' | 'delivered' | 'read' {
-  const others = peer !== undefined ? [peer] : [...(copy.members?.values() ?? [])].filter((member) => member.since <= message.created_at).map((member) => member.user_id);
-  const marks = others.filter((user) => user !== me).map((user) => copy.receipts.get(user));
-  if (marks.length === 0) return 'sent';
-  if (marks.every((mark) => (mark?.read ?? 0) >= message.seq)) return 'read';
-  return marks.every((mark) => (mark?.delivered ?? 0) >= message.seq) ? 'delivered' : 'sent';
+export function progress(copy: Copy, me: string, peer?: string): (message: Pick<Message, 'seq' | 'created_at'>) => Progress {
+  const others = peer === undefined ? [...(copy.members?.values() ?? [])].filter((member) => member.user_id !== me) : [{ user_id: peer, since: '' }];
+  const marks = others.map(({ user_id, since }) => ({ since, delivered: copy.receipts.get(user_id)?.delivered ?? 0, read: copy.receipts.get(user_id)?.read ?? 0 }));
+  return ({ seq, created_at }) => {
+    let counted = 0;
+    let reached: Progress = 'read';
+    for (const mark of marks) {
+      if (mark.since > created_at) continue;
+      counted++;
+      if (mark.delivered < seq) return 'sent';
+      if (mark.read < seq) reached = 'delivered';
+    }
+    return counted === 0 ? 'sent' : reached;
+  };
 }

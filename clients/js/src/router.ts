@@ -132,11 +132,14 @@ export class FrameRouter {
 
   left(id: string): void {
     const { events, inbox, open, receipts, sync, views } = this.parts;
+    // Told twice when one leaves by oneself: by the answer and by the socket.
+    const known = inbox.has(id) || open.get(id) !== null;
     sync.forget(id);
     receipts.forget(id);
     views.forget(id);
     open.drop(id);
     inbox.remove(id);
+    if (!known) return;
     events.emit('left', id);
     events.emit('inbox', null);
   }

@@ -178,11 +178,11 @@ test('ticks count those who were members when the message was written', () => {
   ]);
   const message = { seq: 5, created_at: at };
   copy.receipt({ user_id: 'bob', delivered: 5, read: 5, at });
-  assert.equal(progress(copy, message, 'ann'), 'sent');
+  assert.equal(progress(copy, 'ann')(message), 'sent');
   copy.receipt({ user_id: 'cid', delivered: 5, read: 2, at });
-  assert.equal(progress(copy, message, 'ann'), 'delivered');
+  assert.equal(progress(copy, 'ann')(message), 'delivered');
   copy.receipt({ user_id: 'cid', delivered: 3, read: 6, at });
-  assert.equal(progress(copy, message, 'ann'), 'read');
+  assert.equal(progress(copy, 'ann')(message), 'read');
 });
 
 test('of two copies of a message the higher rev stays', () => {

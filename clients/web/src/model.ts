@@ -28,6 +28,7 @@ export class Model {
   readonly current = computed(() => this.conversations.value.find((view) => view.id === route.value.conversation) ?? null);
   #endings: Array<() => void> = [];
   #noticeTimer = 0;
+  #leaving: string | null = null;
 
   constructor(readonly session: Session) {
     this.client = new VerbatimClient({
@@ -93,6 +94,11 @@ export class Model {
     }
   }
 
+  async leave(conversationId: string): Promise<void> {
+    this.#leaving = conversationId;
+    await this.client.leave(conversationId);
+  }
+
   #listen(): void {
     const { events } = this.client;
     const open = () => route.value.conversation;
@@ -111,7 +117,9 @@ export class Model {
     events.on('presence', () => this.presenceChanged.value++);
     events.on('left', (id) => {
       if (id !== open()) return;
-      this.tell('You are no longer a member of this conversation.');
+      // Who leaves knows.
+      if (id !== this.#leaving) this.tell('You are no longer a member of this conversation.');
+      this.#leaving = null;
       goToList();
     });
     events.on('entry', (entry) => {

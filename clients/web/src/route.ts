@@ -21,6 +21,12 @@ export function goTo(conversation: string, details = false): void {
   location.hash = pathOf(conversation, details);
 }
 
+/** Closing is no step that the back button should undo. */
+export function closeDetails(conversation: string): void {
+  history.replaceState(null, '', pathOf(conversation));
+  route.value = read();
+}
+
 export function goToList(): void {
   // An empty fragment through location.hash would leave a lone "#" and scroll.
   history.pushState(null, '', location.pathname + location.search);

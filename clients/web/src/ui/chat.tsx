@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { people, presenceText, titleOf, typingText } from '../format';
 import { now } from '../model';
-import { goTo, goToList, route } from '../route';
+import { closeDetails, goTo, goToList, route } from '../route';
 import { Avatar } from './avatar';
 import { Composer } from './composer';
 import { ConnectionBar } from './connection';
@@ -21,7 +21,9 @@ export function Chat({ id }: { id: string }) {
   const escape = (event: KeyboardEvent) => {
     // In a field that is being composed into, Escape ends the composition.
     if (event.key !== 'Escape' || event.isComposing || event.defaultPrevented) return;
-    if (route.value.details) return goTo(id);
+    // A dialog closes itself.
+    if (document.querySelector('dialog[open]')) return;
+    if (route.value.details) return closeDetails(id);
     goToList();
     document.querySelector<HTMLElement>(`[data-conversation="${CSS.escape(id)}"]`)?.focus();
   };
@@ -69,7 +71,7 @@ function ChatHeader({ id }: { id: string }) {
           <p class={typing ? 'bar-about typing' : 'bar-about'} role="status">{typing || about}</p>
         </div>
         {view && view.kind !== 'direct' ? (
-          <button type="button" class="round" aria-label="Members" aria-expanded={route.value.details} title="Members" onClick={() => goTo(id, !route.value.details)}>
+          <button type="button" class="round" aria-label="Members" aria-expanded={route.value.details} title="Members" onClick={() => (route.value.details ? closeDetails(id) : goTo(id, true))}>
             <Icon name="info" />
           </button>
         ) : null}

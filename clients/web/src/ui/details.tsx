@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import type { Member, Role } from '@verbatim/client';
 import { people, presenceText, titleOf, userIdProblem, userIds } from '../format';
 import { now } from '../model';
-import { goTo, goToList } from '../route';
+import { closeDetails } from '../route';
 import { Avatar } from './avatar';
 import { ConfirmButton } from './confirm-button';
 import { useModel } from './context';
@@ -46,10 +46,7 @@ export function Details({ id }: { id: string }) {
       form.reset();
     });
   };
-  const leave = () => run(async () => {
-    await model.client.leave(id);
-    goToList();
-  });
+  const leave = () => run(() => model.leave(id));
 
   if (!view) return null;
   const admin = view.role === 'admin';
@@ -57,7 +54,7 @@ export function Details({ id }: { id: string }) {
     <section class="details" aria-label={`Members of ${titleOf(view)}`}>
       <header class="bar">
         <h2 class="bar-title">{people(view.member_count)}</h2>
-        <button type="button" class="round" aria-label="Close members" autofocus onClick={() => goTo(id)}><Icon name="close" /></button>
+        <button type="button" class="round" aria-label="Close members" autofocus onClick={() => closeDetails(id)}><Icon name="close" /></button>
       </header>
       <div class="details-body">
         {admin ? (

@@ -33,15 +33,16 @@ export function MessageList({ view, unreadFrom }: { view: ConversationView; unre
   const ready = copy?.state === 'ready' || messages.length > 0;
   const first = messages[0]?.seq ?? 0;
   const last = messages.at(-1)?.seq ?? 0;
+  const progressOf = copy && view.kind !== 'channel' ? progress(copy, model.me, view.peer) : () => 'sent' as const;
 
   useLayoutEffect(() => {
     const element = box.current;
     if (!element || !ready) return;
     const was = before.current;
     if (!was.ready) {
-      const line = element.querySelector('.unread-line');
-      if (line) line.scrollIntoView({ block: 'center' });
-      else element.scrollTop = element.scrollHeight;
+      const line = element.querySelector<HTMLElement>('.unread-line');
+      // A third of the box is left above the line, for what it follows on.
+      element.scrollTop = line ? line.offsetTop - element.clientHeight / 3 : element.scrollHeight;
     } else if (first < was.first) {
       element.scrollTop += element.scrollHeight - was.height;
     } else if (unsent.length > was.unsent || atBottom.peek()) {
@@ -113,7 +114,7 @@ export function MessageList({ view, unreadFrom }: { view: ConversationView; unre
                   own={own}
                   joined={joined}
                   named={!own && !joined && view.kind !== 'direct'}
-                  progress={own && copy && view.kind !== 'channel' ? progress(copy, message, model.me, view.peer) : own ? 'sent' : null}
+                  progress={own ? progressOf(message) : null}
                 />
               </Fragment>
             );

@@ -23,6 +23,8 @@ export function NewConversationDialog({ onClose }: { onClose(): void }) {
   const problem = useSignal<string | null>(null);
   const busy = useSignal(false);
   useEffect(() => dialog.current?.showModal(), []);
+  // Through the dialog, which gives the focus back to where it was.
+  const close = () => dialog.current?.close();
 
   const submit = async (event: Event) => {
     event.preventDefault();
@@ -33,7 +35,7 @@ export function NewConversationDialog({ onClose }: { onClose(): void }) {
     problem.value = null;
     try {
       const made = kind.value === 'direct' ? await direct(text('user')) : await create(kind.value, text('name'), userIds(text('members')), data.has('announce'));
-      onClose();
+      close();
       goTo(made.id);
     } catch (error) {
       problem.value = (error as Error).message;
@@ -60,7 +62,7 @@ export function NewConversationDialog({ onClose }: { onClose(): void }) {
       <form onSubmit={submit} noValidate>
         <header>
           <h2 id="new-title">New conversation</h2>
-          <button type="button" class="round" aria-label="Close" onClick={onClose}><Icon name="close" /></button>
+          <button type="button" class="round" aria-label="Close" onClick={close}><Icon name="close" /></button>
         </header>
         <fieldset class="segments">
           <legend class="unseen">Kind</legend>
@@ -83,7 +85,7 @@ export function NewConversationDialog({ onClose }: { onClose(): void }) {
         )}
         <p class="problem" role="alert">{problem.value}</p>
         <footer>
-          <button type="button" onClick={onClose}>Cancel</button>
+          <button type="button" onClick={close}>Cancel</button>
           <button type="submit" class="primary" disabled={busy.value}>{busy.value ? 'Starting…' : 'Start'}</button>
         </footer>
       </form>
