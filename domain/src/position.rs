@@ -118,3 +118,6 @@ fn read_varint(bytes: &mut &[u8]) -> Result<u64, BadPosition> {
     }
     Err(BadPosition)
 }
+
+#[cfg(test)]
+mod tests;

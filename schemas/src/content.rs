@@ -88,19 +88,25 @@ impl Metadata {
         &self.0
     }
 
-    /// Takes any JSON text; the error says what is allowed.
+    /// Takes any text; the error says what is allowed.
     pub fn new(json: &str) -> Result<Self, &'static str> {
+        if strict::is_json(json) { Self::of_json(json) } else { Err(METADATA_SAYS) }
+    }
+
+    /// Takes a text that is known to be JSON.
+    fn of_json(json: &str) -> Result<Self, &'static str> {
         let compact = strict::compact(json);
         let is_object = compact.starts_with('{');
         let deep = strict::depth(compact.as_bytes()) > bounds::METADATA_DEPTH;
         if !is_object || deep || compact.len() > bounds::METADATA_BYTES {
-            return Err(
-                "must be a JSON object of at most 4096 bytes in compact form, nested at most 8 deep",
-            );
+            return Err(METADATA_SAYS);
         }
         Ok(Self(compact.into()))
     }
 }
+
+const METADATA_SAYS: &str =
+    "must be a JSON object of at most 4096 bytes in compact form, nested at most 8 deep";
 
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -119,7 +125,7 @@ impl<'de> Deserialize<'de> for Metadata {
     /// Works only where the JSON text is at hand: never inside a flattened or internally tagged type.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Self::new(raw.get()).map_err(de::Error::custom)
+        Self::of_json(raw.get()).map_err(de::Error::custom)
     }
 }
 
@@ -134,3 +140,6 @@ impl schemars::JsonSchema for Metadata {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

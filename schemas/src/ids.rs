@@ -209,3 +209,6 @@ impl CommandId {
         Timestamp::from_millis(millis)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -296,3 +296,6 @@ pub struct Pending {
     /// Where it stands.
     pub position: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,10 @@
 //! JSON as clients must send it: UTF-8, one value, no duplicate key, no unknown field, bounded depth.
 
-use std::{collections::HashSet, fmt};
+use std::{borrow::Cow, collections::HashSet};
 
 use serde::{
     Deserialize,
-    de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, IgnoredAny},
 };
 
 use crate::{
@@ -42,11 +42,63 @@ fn check(text: &str) -> Result<(), Problem> {
     if depth(text.as_bytes()) > bounds::JSON_DEPTH {
         return Err(Problem::new(Code::Malformed).detail("nest JSON at most 32 deep"));
     }
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    NoDuplicates
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end())
-        .map_err(|error| Problem::new(Code::Malformed).detail(error.to_string()))
+    // Numbers are not looked into: what is none of our fields keeps numbers that no float holds.
+    serde_json::from_str::<IgnoredAny>(text)
+        .map_err(|error| Problem::new(Code::Malformed).detail(error.to_string()))?;
+    check_strings(text).map_err(|says| Problem::new(Code::Malformed).detail(says))
+}
+
+/// Refuses valid JSON whose strings are no Unicode, or in which an object names a key twice.
+fn check_strings(json: &str) -> Result<(), &'static str> {
+    // Per open bracket the keys so far; none in an array.
+    let mut open: Vec<Option<HashSet<Cow<'_, str>>>> = Vec::new();
+    let mut at_key = false;
+    let mut rest = json;
+    while let Some(byte) = rest.bytes().next() {
+        if byte == b'"' {
+            let (string, after) = split_string(rest);
+            rest = after;
+            let string = unescape(string).ok_or("a string holds half a surrogate pair")?;
+            if at_key && let Some(Some(keys)) = open.last_mut() {
+                at_key = false;
+                if !keys.insert(string) {
+                    return Err("an object names a key twice");
+                }
+            }
+            continue;
+        }
+        match byte {
+            b'{' => open.push(Some(HashSet::new())),
+            b'[' => open.push(None),
+            b'}' | b']' => drop(open.pop()),
+            _ => {}
+        }
+        if matches!(byte, b'{' | b'[' | b',') {
+            at_key = matches!(open.last(), Some(Some(_)));
+        }
+        let width = rest.chars().next().map_or(1, char::len_utf8);
+        rest = &rest[width..];
+    }
+    Ok(())
+}
+
+/// Splits after the string (with its quotes) that a valid JSON text begins with.
+fn split_string(json: &str) -> (&str, &str) {
+    let mut escaped = false;
+    let end = json.bytes().skip(1).position(|byte| {
+        let ends = !escaped && byte == b'"';
+        escaped = !escaped && byte == b'\\';
+        ends
+    });
+    json.split_at(end.map_or(json.len(), |end| end + 2))
+}
+
+/// What a string (with its quotes) says; none where it escapes half a surrogate pair.
+fn unescape(string: &str) -> Option<Cow<'_, str>> {
+    if string.contains('\\') {
+        return serde_json::from_str(string).ok().map(Cow::Owned);
+    }
+    Some(Cow::Borrowed(string.trim_matches('"')))
 }
 
 /// How deep the brackets of a JSON text nest; meaningful for valid JSON only.
@@ -98,59 +150,6 @@ fn without_place(message: &str) -> String {
     message.rfind(" at line ").map_or(message, |end| &message[..end]).to_owned()
 }
 
-/// Walks any JSON value and refuses an object that names a key twice.
-struct NoDuplicates;
-
-impl<'de> DeserializeSeed<'de> for NoDuplicates {
-    type Value = ();
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for NoDuplicates {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen = HashSet::new();
-        while let Some(key) = map.next_key::<String>()? {
-            if !seen.insert(key) {
-                return Err(serde::de::Error::custom("an object names a key twice"));
-            }
-            map.next_value_seed(NoDuplicates)?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(NoDuplicates)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-}
-
 /// Reads one field of a JSON object and ignores the rest; for finding out what a frame is.
 pub fn peek<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {
     serde_json::from_str(text)
@@ -161,3 +160,6 @@ pub fn peek<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {
 pub fn is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
+
+#[cfg(test)]
+mod tests;

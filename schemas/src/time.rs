@@ -79,3 +79,6 @@ impl schemars::JsonSchema for Timestamp {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
