@@ -22,19 +22,22 @@ fn main() -> io::Result<()> {
         collect(&dist, &mut files)?;
     }
     files.sort();
+    // The page may be built anew while the compiler runs, so it gets copies.
+    let out = PathBuf::from(variable("OUT_DIR")?);
     let mut table = String::from("&[\n");
-    for file in &files {
+    for (index, file) in files.iter().enumerate() {
+        let copy = out.join(format!("asset-{index}"));
+        match fs::copy(file, &copy) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            outcome => outcome?,
+        };
         let path = file.strip_prefix(&dist).map_err(io::Error::other)?;
-        let path = path.to_string_lossy().replace('\\', "/");
-        let _ = writeln!(
-            table,
-            "    ({:?}, include_bytes!({:?})),",
-            format!("/{path}"),
-            file.display().to_string()
-        );
+        let path = format!("/{}", path.to_string_lossy().replace('\\', "/"));
+        let copy = copy.display().to_string();
+        let _ = writeln!(table, "    ({path:?}, include_bytes!({copy:?})),");
     }
     table.push_str("]\n");
-    fs::write(PathBuf::from(variable("OUT_DIR")?).join("assets.rs"), table)
+    fs::write(out.join("assets.rs"), table)
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -9,6 +9,7 @@ use anyhow::Context;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use verbatim_http::BodyLimits;
 
 use crate::accept::{AcceptLimits, Acceptor, Drained, TrustedProxies, connections_allowed};
 use crate::auth::{DevTokens, JwtAuthenticator, Verifier};
@@ -36,12 +37,15 @@ pub struct Shell {
 
 /// What the services hand back.
 pub struct Services {
-    /// All routes of the interface. The shell adds the page, development tokens, the request log
-    /// and the accept loop.
+    /// All routes of the interface, without fallbacks. The shell adds the page at `/`, development
+    /// tokens, the fallbacks of `verbatim_http`, CORS, the request log and the accept loop.
     pub router: Router,
     /// Ends the services when all connections are gone: flushes and closes the stores.
     pub stop: futures_util::future::BoxFuture<'static, anyhow::Result<()>>,
 }
+
+/// How long the services may take to stop once no connection is left.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Bounds of the metrics' own listener.
 const METRICS_LIMITS: AcceptLimits = AcceptLimits {
@@ -49,6 +53,7 @@ const METRICS_LIMITS: AcceptLimits = AcceptLimits {
     header_limit: 16 * 1024,
     header_timeout: Duration::from_secs(10),
     handshake_timeout: Duration::from_secs(10),
+    body: BodyLimits { bytes: 0, within: Duration::from_secs(10) },
 };
 
 /// Serves until a signal ends it. `start` builds the services; `ready` is told the address once
@@ -116,6 +121,7 @@ where
     if let Some(tokens) = dev {
         router = router.merge(crate::auth::dev_router(tokens, clock));
     }
+    router = verbatim_http::with_fallbacks(router);
     if !config.http.allowed_origins.is_empty() {
         let origins = AllowedOrigins::new(&config.http.allowed_origins);
         router = router.layer(axum::middleware::from_fn_with_state(origins, cors));
@@ -133,26 +139,28 @@ where
         Drained::CutOff(count) => tracing::warn!(count, "connections cut off at the drain limit"),
     }
     fresh_keys.shutdown().await;
-    services.stop.await
+    tokio::time::timeout(STOP_LIMIT, services.stop)
+        .await
+        .with_context(|| format!("the services did not stop within {STOP_LIMIT:?}"))?
 }
 
-/// Says where it listens, and in development mode how to try it.
-#[expect(clippy::print_stdout, reason = "this line is what scripts wait for")]
+/// Says on standard output where it listens, and how to try it.
 pub fn announce(address: SocketAddr, config: &Config) {
     let scheme = if config.tls.cert.is_some() { "https" } else { "http" };
-    println!("listening on {scheme}://{address}");
-    if config.server.dev {
-        println!(
-            "\nTry it: open {scheme}://{address}/ in a browser, or get a token with\n  \
-             curl -X POST {scheme}://{address}/v1/dev/tokens -H 'content-type: application/json' \
-             -d '{{\"user_id\":\"alice\"}}'\nand send it as `authorization: Bearer <token>`, \
-             for example to {scheme}://{address}/v1/conversations"
-        );
+    let base = format!("{scheme}://{address}");
+    let how = if config.server.dev {
+        format!(
+            "open {base}/ in a browser, or get a token with\n  \
+             curl {base}/v1/dev/tokens -H 'content-type: application/json' \
+             -d '{{\"user_id\":\"alice\"}}'\nand send it as `Authorization: Bearer <token>`, \
+             for example to {base}/v1/conversations"
+        )
     } else {
-        println!("\nTry it: curl {scheme}://{address}/v1/health/ready");
-    }
+        format!("curl {base}/v1/health/ready")
+    };
     // A closed pipe must not end the server.
-    let _ = std::io::stdout().flush();
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "listening on {base}\n\nTry it: {how}").and_then(|()| out.flush());
 }
 
 fn open_tls(config: &Config) -> Result<Option<Arc<TlsFiles>>, ConfigError> {
@@ -230,5 +238,6 @@ fn limits(config: &Config) -> AcceptLimits {
         header_limit: config.http.header_limit,
         header_timeout: config.http.header_timeout,
         handshake_timeout: config.tls.handshake_timeout,
+        body: BodyLimits { bytes: config.http.body_limit, within: config.http.body_timeout },
     }
 }

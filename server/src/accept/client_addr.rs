@@ -5,11 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use ipnet::IpNet;
-
-/// The client's address, in the extensions of every request: the peer's own, or what trusted
-/// proxies say of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientAddr(pub IpAddr);
+use verbatim_http::ClientAddr;
 
 /// The proxies whose `X-Forwarded-For` is believed.
 #[derive(Debug, Clone, Default)]

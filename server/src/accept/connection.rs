@@ -10,13 +10,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::future::RouteFuture;
 use futures_util::future::Either;
-use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
+use http::{HeaderMap, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use verbatim_http::problem_response;
 use verbatim_schemas::{Code, Problem};
 
 use super::Acceptor;
@@ -147,8 +148,10 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             return Either::Right(std::future::ready(Ok(headers_too_large(limit))));
         }
         let client = self.acceptor.proxies.client(self.peer.ip(), request.headers());
-        request.extensions_mut().insert(client);
-        request.extensions_mut().insert(self.permit.clone());
+        let extensions = request.extensions_mut();
+        extensions.insert(client);
+        extensions.insert(self.acceptor.limits.body);
+        extensions.insert(self.permit.clone());
         Either::Left(tower_service::Service::call(&mut self.router.clone(), request))
     }
 }
@@ -164,12 +167,6 @@ fn head_size(uri: &Uri, headers: &HeaderMap) -> usize {
 }
 
 fn headers_too_large(limit: usize) -> Response<Body> {
-    let problem = Problem::new(Code::HeadersTooLarge)
-        .detail(format!("send at most {limit} bytes of request line and headers"));
-    let body = serde_json::to_vec(&problem.body()).unwrap_or_default();
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    let json = HeaderValue::from_static("application/problem+json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
+    let detail = format!("send at most {limit} bytes of request line and headers");
+    problem_response(&Problem::new(Code::HeadersTooLarge).detail(detail))
 }

@@ -16,8 +16,9 @@ use axum::Router;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use verbatim_http::BodyLimits;
 
-pub use client_addr::{ClientAddr, TrustedProxies};
+pub use client_addr::TrustedProxies;
 pub use connection::ConnectionPermit;
 pub use open_files::connections_allowed;
 
@@ -47,12 +48,14 @@ pub struct AcceptLimits {
     pub header_timeout: Duration,
     /// Time for the TLS handshake.
     pub handshake_timeout: Duration,
+    /// Bounds of request bodies, kept by those who read them.
+    pub body: BodyLimits,
 }
 
 /// What is served and how.
 pub struct Acceptor {
-    /// Answers the requests. Each one carries [`ClientAddr`] and [`ConnectionPermit`] in its
-    /// extensions.
+    /// Answers the requests. Each one carries `ClientAddr`, [`BodyLimits`] and
+    /// [`ConnectionPermit`] in its extensions.
     pub router: Router,
     /// The certificate, or none for plain HTTP.
     pub tls: Option<Arc<TlsFiles>>,

@@ -1,10 +1,11 @@
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use axum::Extension;
 use axum::routing::{get, post};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
+use verbatim_http::ClientAddr;
 
 use super::*;
 use crate::shutdown::{self, ShutdownTrigger};
@@ -14,6 +15,7 @@ const LIMITS: AcceptLimits = AcceptLimits {
     header_limit: 16 * 1024,
     header_timeout: Duration::from_millis(300),
     handshake_timeout: Duration::from_millis(300),
+    body: BodyLimits { bytes: 1000, within: Duration::from_secs(10) },
 };
 
 /// No test waits longer for what must come.
@@ -38,8 +40,10 @@ async fn start(router: Router, tls: Option<Arc<TlsFiles>>, limits: AcceptLimits)
 
 fn routes() -> Router {
     let address = async |Extension(ClientAddr(address)): Extension<ClientAddr>| address.to_string();
+    let bounds = async |Extension(limits): Extension<BodyLimits>| limits.bytes.to_string();
     Router::new()
         .route("/address", get(address))
+        .route("/bounds", get(bounds))
         .route("/echo", post(async |body: String| body))
         .route("/upgrade", get(upgrade))
 }
@@ -108,8 +112,9 @@ async fn requests_carry_the_clients_address() {
         format!("GET /address HTTP/1.1\r\nx-forwarded-for: 6.6.6.6, 192.0.2.7\r\n{CLOSING}");
     let answer = ask(&mut stream, &request).await;
     assert!(answer.ends_with("\r\n192.0.2.7"), "{answer}");
-    let parsed: IpAddr = "192.0.2.7".parse().unwrap();
-    assert!(!parsed.is_loopback());
+    let mut stream = connect(server.address).await;
+    let answer = ask(&mut stream, &format!("GET /bounds HTTP/1.1\r\n{CLOSING}")).await;
+    assert!(answer.ends_with("\r\n1000"), "{answer}");
 }
 
 #[tokio::test]

@@ -3,58 +3,41 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::DefaultBodyLimit;
-use axum::response::Response;
-use axum::routing::post;
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::Serialize;
+use verbatim_http::{Mount, Refusal, StrictJson};
 use verbatim_ports::clock::Clock;
 use verbatim_schemas::rest::{CreateDevToken, DevToken};
-use verbatim_schemas::{Code, Problem, strict};
+use verbatim_schemas::routes::{self, Service};
+use verbatim_schemas::{Code, Problem};
 
 use super::dev::DevTokens;
 
-/// The largest body of a request for a token.
-const BODY_MAX: usize = 16 * 1024;
-
 /// The route. Mount it in development mode only: it asks nobody for anything.
 pub fn router(tokens: DevTokens, clock: Arc<dyn Clock>) -> Router {
-    let answer = move |headers: HeaderMap, body: Bytes| {
-        std::future::ready(match mint(&tokens, &*clock, &headers, &body) {
-            Ok(token) => json(StatusCode::CREATED, "application/json", &token),
-            Err(problem) => {
-                let status = StatusCode::from_u16(problem.code.status());
-                let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                json(status, "application/problem+json", &problem.body())
-            }
-        })
+    let answer = move |headers: HeaderMap, StrictJson(wanted): StrictJson<CreateDevToken>| {
+        std::future::ready(mint(&tokens, &*clock, &headers, &wanted).map_err(Refusal))
     };
-    Router::new().route("/v1/dev/tokens", post(answer)).layer(DefaultBodyLimit::max(BODY_MAX))
+    Mount::new(Service::Server).route(&routes::CREATE_DEV_TOKEN, answer).finish_partly()
 }
 
 fn mint(
     tokens: &DevTokens,
     clock: &dyn Clock,
     headers: &HeaderMap,
-    body: &[u8],
-) -> Result<DevToken, Problem> {
+    wanted: &CreateDevToken,
+) -> Result<Response, Problem> {
     if !headers.get(header::HOST).is_none_or(names_this_machine) {
         return Err(Problem::new(Code::Forbidden).detail("ask on a loopback address or localhost"));
     }
-    // A page elsewhere can send a form to loopback, but not JSON, without asking first.
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
-    if !media_type.trim().eq_ignore_ascii_case("application/json") {
-        return Err(Problem::new(Code::UnsupportedMediaType));
-    }
-    let wanted: CreateDevToken = strict::parse(body)?;
-    let device = wanted.device.unwrap_or_default();
+    let device = wanted.device.clone().unwrap_or_default();
     let (token, expires_at) = tokens
         .mint(&wanted.user_id, &device, &wanted.roles, clock.now())
         .map_err(|_| Problem::new(Code::Unavailable))?;
-    Ok(DevToken { token, expires_at })
+    let never_keep = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    let body = Json(DevToken { token, expires_at });
+    Ok((StatusCode::CREATED, never_keep, body).into_response())
 }
 
 /// A page elsewhere can point its own name at loopback (DNS rebinding); the Host tells.
@@ -67,18 +50,9 @@ fn names_this_machine(host: &HeaderValue) -> bool {
         || address().or_else(|_| bare()).is_ok_and(|address| address.is_loopback())
 }
 
-fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(value).unwrap_or_default();
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
     use http::Request;
     use tower::ServiceExt;
     use verbatim_schemas::Timestamp;

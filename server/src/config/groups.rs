@@ -64,7 +64,7 @@ settings! {
         header_timeout: Duration = "10s", Span(MILLI, TEN_MINUTES);
         /// The most connections at once, WebSockets included; one more answers 503 unavailable.
         /// Lowered to what the limit of open files allows.
-        connections: u32 = "100000", Count(1, 10_000_000);
+        connections: u32 = "1000000", Count(1, 10_000_000);
         /// Web origins besides the server's own whose pages may open WebSockets and send requests.
         allowed_origins: Vec<String> = "", List(Origin);
         /// Proxies whose X-Forwarded-For is believed. From anyone else it is ignored.

@@ -9,6 +9,7 @@ use axum::response::Response;
 use axum::routing::any;
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
+use verbatim_http::problem_response;
 use verbatim_schemas::{Code, Problem};
 
 /// The files of `clients/web/dist` at build time.
@@ -124,13 +125,8 @@ fn content_type(path: &str) -> &'static str {
 }
 
 fn method_not_allowed() -> Response {
-    let problem = Problem::new(Code::MethodNotAllowed);
-    let body = serde_json::to_vec(&problem.body()).unwrap_or_default();
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    let headers = response.headers_mut();
-    headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    let mut response = problem_response(&Problem::new(Code::MethodNotAllowed));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }
 
