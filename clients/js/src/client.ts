@@ -109,7 +109,7 @@ export class VerbatimClient {
       userId: options.userId,
       ticket: () => this.rest.ticket(),
       onState: (state) => this.events.emit('state', state),
-      onOnline: (welcome) => this.#online(welcome),
+      onOnline: (welcome, resumed) => this.#online(welcome, resumed),
       onOffline: () => this.#offline(),
       onFrame: (frame) => this.#router.frame(frame),
     });
@@ -237,8 +237,8 @@ export class VerbatimClient {
     return this.inbox.get(conversation.id) as ConversationView;
   }
 
-  #online(welcome: Welcome): void {
-    this.#router.welcome(welcome);
+  #online(welcome: Welcome, resumed: boolean): void {
+    this.#router.welcome(welcome, resumed);
     this.#sync.online();
     this.#presence.online();
     this.#views.online();

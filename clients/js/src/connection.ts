@@ -24,8 +24,8 @@ export interface ConnectionOptions {
   userId: string;
   ticket(): Promise<string>;
   onState(state: ConnectionState): void;
-  /** A new session: what was asked of the old one has to be asked again. */
-  onOnline(welcome: Welcome): void;
+  /** A new session: what was asked of the old one has to be asked again. `resumed`: it began with a `since`. */
+  onOnline(welcome: Welcome, resumed: boolean): void;
   onOffline(): void;
   onFrame(frame: Frame): void;
 }
@@ -110,19 +110,20 @@ export class Connection {
     }
     if (run !== this.#run) return;
     const { url, socket, clock } = this.options;
+    const since = this.#since;
     this.#session = new Session({
       url,
       socket,
       clock,
       ticket,
-      since: this.#since,
-      onWelcome: (welcome) => run === this.#run && this.#welcome(welcome),
+      since,
+      onWelcome: (welcome) => run === this.#run && this.#welcome(welcome, since !== null),
       onFrame: (frame) => run === this.#run && this.options.onFrame(frame),
       onClose: (code, bye, error) => run === this.#run && this.#closed(code, bye, error),
     });
   }
 
-  #welcome(welcome: Welcome): void {
+  #welcome(welcome: Welcome, resumed: boolean): void {
     if (welcome.user_id !== this.options.userId) {
       this.stop();
       return this.#set({ phase: 'signed_out', reason: `the token is for ${welcome.user_id}, not for ${this.options.userId}` });
@@ -133,7 +134,7 @@ export class Connection {
     this.#set({ phase: 'online' });
     this.#scheduleRenewal();
     this.#scheduleProbe(2 * (welcome.ping_interval_ms ?? DEFAULT_PROBE_MS / 2));
-    this.options.onOnline(welcome);
+    this.options.onOnline(welcome, resumed);
   }
 
   #closed(code: number, bye: Bye | null, error: VerbatimError | null): void {

@@ -6,56 +6,68 @@ export interface HeadsOptions {
   onHead(head: Head): void;
   /** Not every conversation that changed was named: the rest is in the inbox, and copies are checked. */
   onPartial(named: ReadonlySet<string>): void;
+  /** Known before, but not among all of the user's conversations. */
+  onGone(conversationId: string): void;
   /** All before this position is known. */
   onCovered(position: string): void;
 }
 
-/** How long after the last `heads` frame with `more` it counts as the last one. */
+/** `heads` come in several frames, with `left` after them, and none says that it is the last: time does. */
 const SETTLE_MS = 1_000;
-/** The interface's bound on heads in all. */
-const MAX_NAMED = 500;
 
 /**
- * Follows the `heads` of one session and decides from which position the next session may resume. A
- * partition that was `behind` is not covered by the welcome's position until its heads have followed.
+ * Follows the `heads` of one session and decides from which position the next one may resume: from this
+ * welcome's once all that belongs to it was received. Until then a lost connection resumes from before.
  */
 export class Heads {
   #position: string | null = null;
+  /** Those known at a welcome that names all, and not named yet; null where only changes are named. */
+  #unnamed: Set<string> | null = null;
   #named = new Set<string>();
   #timer: unknown;
 
   constructor(private readonly options: HeadsOptions) {}
 
-  welcome(welcome: Welcome): void {
+  /** `resumed`: heads name only what changed since the last position. */
+  welcome(welcome: Welcome, resumed: boolean, known: Iterable<string>): void {
     this.#position = welcome.position;
+    this.#unnamed = resumed ? null : new Set(known);
     this.#named.clear();
   }
 
   offline(): void {
     this.options.clock.clearTimeout(this.#timer);
     this.#position = null;
+    this.#unnamed = null;
+    this.#named.clear();
+  }
+
+  /** A live frame is about this conversation, so it is one of the user's. */
+  name(conversationId: string): void {
+    this.#unnamed?.delete(conversationId);
   }
 
   frame(frame: Frame): void {
     for (const head of (frame['items'] as Head[] | undefined) ?? []) {
-      if (this.#named.size < 2 * MAX_NAMED) this.#named.add(head.conversation_id);
+      // Bounded by the interface: heads name 500 in all.
+      this.#named.add(head.conversation_id);
+      this.name(head.conversation_id);
       this.options.onHead(head);
     }
+    const behind = Boolean(frame['behind']);
+    const partial = Boolean(frame['more']);
     this.options.clock.clearTimeout(this.#timer);
-    const behind = isBehind(frame['behind']);
-    if (!frame['more']) this.#settle(behind, false);
-    else if (this.#named.size >= MAX_NAMED) this.#settle(behind, true);
-    // `more` says either that another frame follows or that the rest is in the inbox: time tells.
-    else this.#timer = this.options.clock.setTimeout(() => this.#settle(behind, true), SETTLE_MS);
+    this.#timer = this.options.clock.setTimeout(() => this.#settle(behind, partial), SETTLE_MS);
   }
 
   #settle(behind: boolean, partial: boolean): void {
+    const gone = behind || partial ? [] : [...(this.#unnamed ?? [])];
+    // Heads that follow for a partition that was behind say nothing of the others.
+    this.#unnamed = null;
+    for (const id of gone) this.options.onGone(id);
     if (partial) this.options.onPartial(this.#named);
+    // A partition that was behind is not covered by the welcome's position until its heads have followed.
     if (!behind && this.#position !== null) this.options.onCovered(this.#position);
+    this.#named.clear();
   }
-}
-
-/** The frame may name the partitions or only say that there are some. */
-function isBehind(behind: unknown): boolean {
-  return Array.isArray(behind) ? behind.length > 0 : Boolean(behind);
 }

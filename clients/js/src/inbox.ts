@@ -40,6 +40,10 @@ export class Inbox {
     return this.#rows.get(id)?.described ?? false;
   }
 
+  ids(): IterableIterator<string> {
+    return this.#rows.keys();
+  }
+
   /** Latest first. */
   list(): ConversationView[] {
     this.#sorted ??= [...this.#rows.values()]

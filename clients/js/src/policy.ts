@@ -58,10 +58,11 @@ const REASONS: Record<number, string> = {
 export function afterClose(clock: Clock, attempt: number, code: number, bye: Bye | null): Plan {
   const floor = FLOORS[code];
   const least = floor ? jitterUp(clock, floor.ms) : 0;
-  const named = bye?.reconnect_after_ms;
+  // Zero where the server has no wish.
+  const named = bye?.reconnect_after_ms ?? 0;
   // The server's own delay is jittered already and is kept, unless this client has failed since.
-  const own = named !== undefined && attempt === 0 ? 0 : backoff(clock, attempt, BASE_MS, CAP_MS);
-  const delayMs = Math.max(own, least, named ?? 0);
+  const own = named > 0 && attempt === 0 ? 0 : backoff(clock, attempt, BASE_MS, CAP_MS);
+  const delayMs = Math.max(own, least, named);
   return {
     delayMs,
     dropToken: code === 4003,

@@ -43,12 +43,13 @@ export class FrameRouter {
         parts.sync.sweep(named);
         parts.loader.refresh();
       },
+      onGone: (id) => this.left(id),
       onCovered: parts.onCovered,
     });
   }
 
-  welcome(welcome: Welcome): void {
-    this.#heads.welcome(welcome);
+  welcome(welcome: Welcome, resumed: boolean): void {
+    this.#heads.welcome(welcome, resumed, this.parts.inbox.ids());
   }
 
   offline(): void {
@@ -63,10 +64,12 @@ export class FrameRouter {
         this.#heads.frame(frame);
         return events.emit('inbox', null);
       case 'entry':
+        this.#heads.name(id);
         sync.entry(frame as unknown as Entry);
         if (!inbox.described(id)) loader.describe(id);
         return;
       case 'unread':
+        this.#heads.name(id);
         this.head(frame as unknown as Head);
         loader.describe(id);
         return events.emit('inbox', null);

@@ -77,6 +77,13 @@ test('close codes that must not be answered at once are not', async () => {
   }
 });
 
+test('a bye without a delay of its own leaves it to the back-off', async () => {
+  const { clock, server, client } = await online();
+  server.socket.push({ type: 'bye', code: 'slow_consumer', detail: 'read faster', reconnect_after_ms: 0 });
+  server.socket.drop(4008);
+  assert.ok(waits(client, clock) >= 250);
+});
+
 test('a full server is left alone for as long as it asks', async () => {
   const { clock, server, client } = fixture();
   server.onCall = (call) => (call.path === '/v1/ws/tickets' ? { status: 503, body: { code: 'unavailable', detail: 'full', retry: 'same_id' }, headers: { 'retry-after': '9' } } : undefined);

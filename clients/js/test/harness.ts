@@ -264,7 +264,8 @@ export async function online(options: Partial<ClientOptions> = {}, prepare: (ser
   const made = fixture(options);
   prepare(made.server);
   made.client.start();
-  await settle();
+  // Until the heads count as complete.
+  await made.clock.advance(1_000);
   return made;
 }
 

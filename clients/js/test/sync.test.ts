@@ -202,6 +202,7 @@ test('partitions that are behind keep the position where it was', async () => {
   await clock.advance(2_000);
   assert.equal(server.socket.frames[0]?.['since'], 'p1', 'p2 does not cover what was behind');
   server.socket.push(server.allHeads());
+  await clock.advance(1_000);
   server.socket.drop(1006);
   await clock.advance(3_000);
   assert.equal(phase(client), 'online');
@@ -239,4 +240,24 @@ test('history is paged back', async () => {
   assert.equal(copy.messages[0]?.seq, 1);
   assert.equal(copy.hasOlder, false);
   assert.equal(await client.loadOlder('c1'), false);
+});
+
+test('a connection that is lost before all heads came resumes from before', async () => {
+  const { clock, server } = await online({}, withRoom);
+  server.socket.drop(1006);
+  await clock.advance(700);
+  assert.equal(server.sockets.length, 2);
+  server.socket.drop(1006);
+  await clock.advance(2_000);
+  assert.equal(server.socket.frames[0]?.['since'], 'p1', 'frames of the second welcome may be missing');
+});
+
+test('a server that knows nothing of a position names all, and what it does not name is gone', async () => {
+  const { clock, server, client } = await online({}, (s) => { s.room('c1'); s.room('c2'); });
+  await client.loadInbox();
+  server.rooms.delete('c2');
+  server.onFrame = (socket, frame) => frame.type === 'hello' && frame['since'] !== undefined && (socket.push({ type: 'error', ref: 'hello', code: 'bad_position', detail: 'unknown', retry: 'no' }), true);
+  server.socket.drop(1006);
+  await clock.advance(5_000);
+  assert.deepEqual(client.inbox.list().map((view) => view.id), ['c1']);
 });
