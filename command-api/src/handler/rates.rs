@@ -55,7 +55,7 @@ impl Rates {
     pub(crate) fn take(&self, user: &UserId, now: Timestamp) -> Result<(), Problem> {
         let now = micros(now);
         let mut shard = locked(self.shard(user));
-        let rested = self.rested(&shard, user, now).saturating_add(self.cost);
+        let rested = self.rested(&mut shard, user, now).saturating_add(self.cost);
         let over = rested.saturating_sub(now.saturating_add(self.depth));
         if over > 0 {
             return Err(Problem::new(Code::RateLimited).retry_after_ms(over.div_ceil(1_000)));
@@ -72,7 +72,7 @@ impl Rates {
         let now = micros(now);
         let mut shard = locked(self.shard(user));
         let most = now.saturating_add(self.depth);
-        let rested = self.rested(&shard, user, now).saturating_add(self.cost).min(most);
+        let rested = self.rested(&mut shard, user, now).saturating_add(self.cost).min(most);
         if shard.has_room(user, now, self.keys) {
             shard.rested.insert(user.clone(), rested);
         }
@@ -85,10 +85,12 @@ impl Rates {
         }
     }
 
-    /// A clock that jumped back must not keep users waiting for longer than a whole burst.
-    fn rested(&self, shard: &Shard, user: &UserId, now: u64) -> u64 {
-        let rested = shard.rested.get(user).copied().unwrap_or_default();
-        rested.clamp(now, now.saturating_add(self.depth))
+    /// A clock that jumped back must not keep users waiting for longer than a whole burst takes, so
+    /// what lies beyond that is cut off for good.
+    fn rested(&self, shard: &mut Shard, user: &UserId, now: u64) -> u64 {
+        let Some(rested) = shard.rested.get_mut(user) else { return now };
+        *rested = (*rested).min(now.saturating_add(self.depth));
+        now.max(*rested)
     }
 
     fn shard(&self, user: &UserId) -> &Mutex<Shard> {

@@ -1,0 +1,15 @@
+//! The command API over a log in memory and the real rule.
+
+mod create_conversation;
+mod every_route;
+mod open_direct;
+mod order;
+mod properties;
+mod put_member;
+mod put_receipts;
+mod rates;
+mod remove_member;
+mod rulings;
+mod send_message;
+mod stale;
+mod support;
