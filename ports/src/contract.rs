@@ -2,4 +2,6 @@
 
 pub mod breach;
 pub mod driver;
+pub mod history;
 pub mod log;
+pub mod story;
