@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { OwnServer, RunningServer } from './server.mjs';
@@ -13,7 +13,10 @@ const CHROMIUM = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromi
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 const { values } = parseArgs({ options: { base: { type: 'string' }, shots: { type: 'string' } } });
-const bin = process.env['VERBATIM_BIN'];
+/** Paths are of the folder where npm was called, not of the one it runs this in. @param {string | undefined} path */
+const given = (path) => (path ? resolve(process.env['INIT_CWD'] ?? '.', path) : undefined);
+const bin = given(process.env['VERBATIM_BIN']);
+const shots = given(values.shots);
 if (!values.base && !bin) {
   console.error('give the address of a running server (serve --dev) with --base, or its binary in VERBATIM_BIN');
   process.exit(2);
@@ -59,7 +62,7 @@ process.exit(failed === 0 && passed === STEPS.length ? 0 : 1);
 
 /** @param {import('./person.mjs').Person} person @param {string} name */
 async function shoot(person, name) {
-  if (!values.shots) return;
-  mkdirSync(values.shots, { recursive: true });
-  await person.page.screenshot({ path: join(values.shots, `${name}.png`) });
+  if (!shots) return;
+  mkdirSync(shots, { recursive: true });
+  await person.page.screenshot({ path: join(shots, `${name}.png`) });
 }
