@@ -111,7 +111,9 @@ export class FakeServer {
   onCall: (call: RestCall) => { status: number; body?: unknown; headers?: Record<string, string> } | undefined = () => undefined;
   /** True: the test answers this frame itself. */
   onFrame: (socket: FakeSocket, frame: AnyFrame) => boolean = () => false;
-  heads: (since: string | undefined) => AnyFrame[] = () => [this.allHeads()];
+  heads: (since: string | undefined) => AnyFrame[] = (since) => [this.allHeads(since)];
+  /** What each welcome's position stands for: the entries of each room. */
+  #positions = new Map<string, Map<string, number>>();
 
   constructor(readonly clock: VirtualClock, readonly me = 'ann') {}
 
@@ -142,8 +144,10 @@ export class FakeServer {
     return entries.slice(0, entries.length - lag).flatMap((entry) => (entry.message ? [entry.message] : []));
   }
 
-  allHeads(): AnyFrame {
-    const items = [...this.rooms].map(([id, room]) => ({ conversation_id: id, head_rev: room.entries.length, head_seq: this.messages(id).length, unread: this.messages(id).length, read: 0 }));
+  /** All, or those that changed since a welcome. */
+  allHeads(since?: string): AnyFrame {
+    const before = since === undefined ? undefined : this.#positions.get(since);
+    const items = [...this.rooms].filter(([id, room]) => room.entries.length > (before?.get(id) ?? 0)).map(([id, room]) => ({ conversation_id: id, head_rev: room.entries.length, head_seq: this.messages(id).length, unread: this.messages(id).length, read: 0 }));
     return { type: 'heads', items, more: false };
   }
 
@@ -152,6 +156,7 @@ export class FakeServer {
     const { ref } = frame;
     switch (frame.type) {
       case 'hello':
+        this.#positions.set(`p${this.welcomes + 1}`, new Map([...this.rooms].map(([id, room]) => [id, room.entries.length])));
         socket.push({ type: 'welcome', session_id: 's', user_id: this.me, device: 'default', position: `p${++this.welcomes}`, server_time: this.#at(), limits: {}, ping_interval_ms: 30_000 });
         for (const heads of this.heads(frame['since'] as string | undefined)) socket.push(heads);
         return;

@@ -4,6 +4,7 @@ import { Drafts } from './drafts';
 import { titleOf } from './format';
 import { goToList, route } from './route';
 import { provideToken, signOut, type Session } from './session';
+import { storage } from './storage';
 
 /** Beyond these the list shows no presence; the socket's bound is 500. */
 const MAX_WATCHED_PEERS = 100;
@@ -34,9 +35,9 @@ export class Model {
     this.client = new VerbatimClient({
       userId: session.userId,
       token: provideToken,
-      persistence: new StoragePersistence(localStorage),
+      persistence: new StoragePersistence(storage('localStorage')),
     });
-    this.drafts = new Drafts(session.userId, localStorage);
+    this.drafts = new Drafts(session.userId, storage('localStorage'));
     this.#listen();
   }
 

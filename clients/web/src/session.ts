@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import { claims } from '@verbatim/client';
+import { storage } from './storage';
 
 /** Who this tab is. Each tab has its own, so that two windows can be two people. */
 export interface Session {
@@ -11,6 +12,7 @@ export interface Session {
 }
 
 const KEY = 'verbatim.session';
+const tab = storage('sessionStorage');
 
 export const session = signal<Session | null>(restore());
 /** Why the last session ended, for the sign-in screen. */
@@ -18,7 +20,7 @@ export const endedBecause = signal<string | null>(null);
 
 function restore(): Session | null {
   try {
-    const held = JSON.parse(sessionStorage.getItem(KEY) ?? 'null') as Session | null;
+    const held = JSON.parse(tab.getItem(KEY) ?? 'null') as Session | null;
     return held && held.userId && held.token ? held : null;
   } catch {
     return null;
@@ -27,8 +29,8 @@ function restore(): Session | null {
 
 function keep(next: Session | null): void {
   session.value = next;
-  if (next) sessionStorage.setItem(KEY, JSON.stringify(next));
-  else sessionStorage.removeItem(KEY);
+  if (next) tab.setItem(KEY, JSON.stringify(next));
+  else tab.removeItem(KEY);
 }
 
 /** False where the server has no development mode: then a token has to be pasted. Throws what to tell the user. */
