@@ -56,6 +56,8 @@ export const STEPS = [
     await bob.page.locator('.message .text', { hasText: 'second line' }).waitFor();
     assert.equal(await bob.page.locator('.message .text').last().innerText(), text);
     assert.equal(await bob.page.locator('.message img').count(), 0);
+    // So that a policy of `default-src 'self'` holds.
+    assert.equal(await bob.page.locator('[style], style, script:not([src])').count(), 0, 'nothing is inline');
   }],
 
   ['drafts stay where they were typed', async ({ ann, bob, run }) => {
