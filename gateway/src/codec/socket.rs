@@ -57,6 +57,11 @@ impl<S, C: Codec> Socket<S, C> {
         &self.stream
     }
 
+    /// The stream underneath, for a writer that keeps its backlog elsewhere.
+    pub fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// Bytes of heap held for a message that is not complete; 0 when idle.
     pub fn buffered(&self) -> usize {
         self.codec.buffered() + self.leftover.len()
