@@ -56,7 +56,9 @@ export class VerbatimClient {
 
     this.userId = options.userId;
     this.rest = new Rest(http, ids);
-    this.#store = new OutboxStore(options.persistence, `verbatim.outbox.${options.userId}.`, clock, onError);
+    // A slash is in no user id, so one user's keys never begin like another's.
+    const prefix = `verbatim.outbox/${encodeURIComponent(options.baseUrl)}/${options.userId}/`;
+    this.#store = new OutboxStore(options.persistence, prefix, clock, onError);
     this.#sync = new Sync({
       clock,
       request,

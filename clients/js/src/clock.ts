@@ -15,7 +15,11 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   setTimeout: (run, ms) => globalThis.setTimeout(run, Math.min(Math.max(0, ms), LONGEST_TIMER_MS)),
   clearTimeout: (timer) => globalThis.clearTimeout(timer as ReturnType<typeof globalThis.setTimeout>),
-  random: () => Math.random(),
+  random: () => {
+    // Ids are made from it, and Node 18 has no global crypto.
+    const source = (globalThis as { crypto?: Crypto }).crypto;
+    return source ? (source.getRandomValues(new Uint32Array(1))[0] as number) / 2 ** 32 : Math.random();
+  },
 };
 
 /**

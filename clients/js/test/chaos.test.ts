@@ -94,7 +94,7 @@ async function run(seed: number): Promise<void> {
   await clock.advance(30_000);
   const history = server.messages('c1');
   assert.deepEqual(history.filter((message) => message.sender === 'ann').map((message) => message.text), written, `seed ${seed}: each once, in order`);
-  assert.deepEqual(persistence.load('verbatim.outbox.'), [], `seed ${seed}: nothing is left over`);
+  assert.deepEqual(persistence.load('verbatim.'), [], `seed ${seed}: nothing is left over`);
   const copy = client.copy('c1')!.messages;
   assert.deepEqual(copy.map((message) => message.seq), history.slice(-copy.length).map((message) => message.seq), `seed ${seed}: no hole, nothing twice`);
   assert.equal(copy.at(-1)?.id, history.at(-1)?.id, `seed ${seed}: up to the head`);

@@ -3,13 +3,14 @@ import { test } from 'node:test';
 import { fixture, online, settle, type FakeServer } from './harness.js';
 
 const withRoom = (server: FakeServer) => void server.room('c1');
+const PREFIX = 'verbatim.outbox/http%3A%2F%2Fserver/ann/';
 const ids = (server: FakeServer, socket = server.socket) => socket.of('send').map((frame) => frame['id']);
 const hold = (server: FakeServer) => (server.onFrame = (_socket, frame) => frame.type === 'send');
 
 test('a send is acknowledged and leaves the outbox', async () => {
   const { server, client, persistence } = await online({}, withRoom);
   const { item, done } = client.send('c1', 'hello', { mood: 'good' });
-  assert.equal(persistence.load('verbatim.outbox.ann.').length, 1, 'kept before send returns');
+  assert.equal(persistence.load(PREFIX).length, 1, 'kept before send returns');
   assert.equal(client.unsent('c1')[0]?.state, 'sending');
   const sent = await done;
   assert.equal(sent.seq, 1);
@@ -192,7 +193,7 @@ test('two windows of one user do not send a stale message twice', async () => {
   const { item, done } = client.send('c1', 'x');
   await settle();
   // The other window resent it under a new id, saw the ruling and removed it.
-  persistence.remove(`verbatim.outbox.ann.${item.key}`);
+  persistence.remove(PREFIX + item.key);
   server.socket.push({ type: 'error', ref: server.socket.of('send')[0]?.ref as string, code: 'stale_id', detail: 'old', retry: 'new_id', message: null } as never);
   await settle();
   void done;
@@ -267,11 +268,20 @@ test('a failed message that another window went on with is left to it', async ()
   server.onFrame = (socket, frame) => frame.type === 'send' && (socket.push({ type: 'error', ref: frame.ref as string, code: 'forbidden', detail: 'no', retry: 'no' }), true);
   const { item } = client.send('c1', 'bad');
   await settle();
-  const key = `verbatim.outbox.ann.${item.key}`;
+  const key = PREFIX + item.key;
   persistence.put(key, JSON.stringify({ ...item, id: 'other', state: 'queued' }));
   client.retrySend(item.key);
   await settle();
   assert.equal(ids(server).length, 1);
   assert.deepEqual(client.unsent(), []);
   assert.ok(persistence.get(key));
+});
+
+test('an outbox is of one user and one server', () => {
+  const { client, persistence, again } = fixture({ userId: 'ann.lee' });
+  client.send('c1', 'private');
+  assert.equal(again().unsent().length, 1);
+  for (const options of [{ userId: 'ann' }, { userId: 'ann.lee', baseUrl: 'http://server/other' }]) {
+    assert.deepEqual(fixture({ ...options, persistence }).client.unsent(), []);
+  }
 });
