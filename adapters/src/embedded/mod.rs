@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`clock`] | the time of day, and randomness |
+//! | [`conversations`] | the timeline projector's state |
 //! | [`folder`] | the data folder: one process writes, nobody else |
 //! | [`history`] | messages, entries, memberships and watermarks |
 //! | [`inbox`] | heads and unread counts, in memory |
@@ -12,6 +13,7 @@
 //! | [`tickets`] | tickets that open sockets |
 
 pub mod clock;
+pub mod conversations;
 pub mod folder;
 pub mod history;
 pub mod inbox;
