@@ -30,7 +30,8 @@ pub struct Config {
     pub in_flight: usize,
     /// Bytes of their events. Beyond: `unavailable`.
     pub in_flight_bytes: usize,
-    /// How many memberships are remembered; the longest unused are forgotten, and looked up again.
+    /// Of how many users of conversations it is remembered whether they are members; the longest
+    /// unused are forgotten, and looked up again.
     pub known_members: usize,
     /// How long a membership is looked up before it counts as a miss.
     pub lookup: Duration,

@@ -1,7 +1,11 @@
 //! Which command counts against which rate, and what is given back.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
+use verbatim_ports::log::{AppendError, Appended};
 use verbatim_schemas::{EventBody, Problem, Ruling, Timestamp, UserId};
 
 use super::rates::Rates;
@@ -25,11 +29,12 @@ pub(crate) enum Entry {
     MembersElse(Problem),
 }
 
-/// Something taken that the ruling may give back.
+/// Something taken that the ruling may give back, once.
 pub(crate) struct Charge {
     rates: Arc<Rates>,
     user: UserId,
     gives_back: fn(&Ruling) -> bool,
+    settled: AtomicBool,
 }
 
 impl Limits {
@@ -62,6 +67,7 @@ impl Limits {
                 rates: self.creations.clone(),
                 user: user.clone(),
                 gives_back: |ruling| ruling.content().is_none(),
+                settled: AtomicBool::new(false),
             }),
             // Opening a conversation that one is in already is free.
             Err(refusal) => Entry::MembersElse(refusal),
@@ -75,6 +81,7 @@ impl Limits {
             rates: self.misses.clone(),
             user: user.clone(),
             gives_back: |ruling| !is_miss(ruling),
+            settled: AtomicBool::new(false),
         })
     }
 
@@ -85,16 +92,23 @@ impl Limits {
 }
 
 impl Charge {
-    /// Settles it by the ruling.
-    pub(crate) fn settle(&self, ruling: &Ruling) {
-        if (self.gives_back)(ruling) {
-            self.give_back();
+    /// What became of the append: whoever hears of it first settles the charge.
+    pub(crate) fn appended(&self, append: &Result<Appended, AppendError>) {
+        // What may stand on the log costs.
+        if matches!(append, Err(AppendError::Unavailable(_))) {
+            self.settle(true);
         }
     }
 
-    /// Nothing was appended.
-    pub(crate) fn give_back(&self) {
-        self.rates.give_back(&self.user);
+    /// What was ruled.
+    pub(crate) fn ruled(&self, ruling: &Ruling) {
+        self.settle((self.gives_back)(ruling));
+    }
+
+    fn settle(&self, give_back: bool) {
+        if !self.settled.swap(true, Ordering::AcqRel) && give_back {
+            self.rates.give_back(&self.user);
+        }
     }
 }
 

@@ -1,11 +1,12 @@
-//! Which users are known to be members, and the lanes of those who are being looked up.
+//! Who is known to be a member, or to be none, and the lanes of those who are being looked up.
 //!
 //! A submission takes its place in the order at once, while a lookup takes a while. So the commands
 //! of one user for one conversation queue up in a lane behind the lookup; nobody else waits for it.
-//! What is known is a hint for the rate of misses, never an authorization.
+//! What is known comes from rulings that passed by, and only where they are silent from the lookup.
+//! It is a hint for the rate of misses, never an authorization.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::{Mutex, MutexGuard},
 };
@@ -29,18 +30,18 @@ pub(crate) struct Members<Q> {
 /// A part of it, under one lock.
 pub(crate) struct Shard<Q> {
     /// Used since the last turn; when it is full it becomes the old one.
-    fresh: HashSet<Who>,
-    old: HashSet<Who>,
+    fresh: HashMap<Who, bool>,
+    old: HashMap<Who, bool>,
     half: usize,
     lanes: HashMap<Who, Vec<Q>>,
 }
 
 impl<Q> Members<Q> {
-    /// Remembers about `known` memberships.
+    /// Remembers up to about `known` users of conversations; 0: none.
     pub(crate) fn new(known: usize) -> Self {
-        let half = known.div_ceil(2 * SHARDS).max(1);
+        let half = known.div_ceil(2 * SHARDS);
         let shard =
-            || Shard { fresh: HashSet::new(), old: HashSet::new(), half, lanes: HashMap::new() };
+            || Shard { fresh: HashMap::new(), old: HashMap::new(), half, lanes: HashMap::new() };
         Self {
             shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(),
             hasher: RandomState::new(),
@@ -59,62 +60,55 @@ impl<Q> Members<Q> {
         let who = |user: &UserId| (conversation, user.clone());
         match (&ruling.outcome, ruling.content().map(|content| &content.entry.body)) {
             (_, Some(EntryBody::ConversationCreated { members, .. })) => {
-                members.iter().map(|member| who(&member.user_id)).for_each(|who| self.add(who));
+                members.iter().for_each(|member| self.set(who(&member.user_id), true));
             }
-            (_, Some(EntryBody::MemberAdded { member })) => self.add(who(&member.user_id)),
+            (_, Some(EntryBody::MemberAdded { member })) => self.set(who(&member.user_id), true),
             (_, Some(EntryBody::MemberRemoved { member, .. })) => {
-                self.remove(&who(&member.user_id));
+                self.set(who(&member.user_id), false);
             }
             (Outcome::Rejected(reason), _) if reason.code == Code::ConversationNotFound => {
                 if let Some(actor) = &ruling.actor {
-                    self.remove(&who(actor));
+                    self.set(who(actor), false);
                 }
             }
             _ => {}
         }
     }
 
-    /// Learns from the ruling of what a user did who was not known.
+    /// Learns from the ruling of what a user did of whom nothing was known.
     pub(crate) fn learn_actor(&self, who: Who, ruling: &Ruling) {
-        let left = matches!(
-            ruling.content().map(|content| &content.entry.body),
-            Some(EntryBody::MemberRemoved { .. })
-        );
-        if ruling.accepted().is_some() && !left {
-            self.add(who);
+        let mut shard = self.shard(&who);
+        // What passed by is newer than this, which comes when somebody gets to it.
+        if ruling.accepted().is_some() && shard.knows(&who).is_none() {
+            shard.set(who, true);
         }
     }
 
-    fn add(&self, who: Who) {
-        self.shard(&who).add(who);
-    }
-
-    fn remove(&self, who: &Who) {
-        let mut shard = self.shard(who);
-        shard.fresh.remove(who);
-        shard.old.remove(who);
+    fn set(&self, who: Who, member: bool) {
+        self.shard(&who).set(who, member);
     }
 }
 
 impl<Q> Shard<Q> {
-    /// Whether this is a member, as far as is remembered.
-    pub(crate) fn knows(&mut self, who: &Who) -> bool {
-        if self.fresh.contains(who) {
-            return true;
+    /// Whether this is a member, where anything is known.
+    pub(crate) fn knows(&mut self, who: &Who) -> Option<bool> {
+        if let Some(member) = self.fresh.get(who) {
+            return Some(*member);
         }
-        let known = self.old.contains(who);
-        if known {
-            self.add(who.clone());
-        }
-        known
+        let member = self.old.get(who).copied()?;
+        self.set(who.clone(), member);
+        Some(member)
     }
 
-    /// Remembers a member.
-    pub(crate) fn add(&mut self, who: Who) {
+    /// Remembers whether this is a member.
+    pub(crate) fn set(&mut self, who: Who, member: bool) {
+        if self.half == 0 {
+            return;
+        }
         if self.fresh.len() >= self.half {
             self.old = std::mem::take(&mut self.fresh);
         }
-        self.fresh.insert(who);
+        self.fresh.insert(who, member);
     }
 
     /// The queue behind a lookup that is on its way.
@@ -145,17 +139,18 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_keeps_what_is_used() {
         let members = Members::<()>::new(6_400);
-        members.add(who(0));
+        members.set(who(0), true);
         for n in 1..100_000 {
-            members.add(who(n));
-            assert!(members.shard(&who(0)).knows(&who(0)));
+            members.set(who(n), n % 2 == 0);
+            assert_eq!(members.shard(&who(0)).knows(&who(0)), Some(true));
         }
         let kept: usize = (members.shards.iter())
             .map(|shard| locked(shard))
             .map(|shard| shard.fresh.len() + shard.old.len())
             .sum();
         assert!((3_200..=6_400).contains(&kept), "{kept}");
-        assert!(!members.shard(&who(1)).knows(&who(1)));
+        assert_eq!(members.shard(&who(1)).knows(&who(1)), None);
+        assert_eq!(members.shard(&who(99_999)).knows(&who(99_999)), Some(false));
     }
 
     #[test]

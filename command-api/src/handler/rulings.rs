@@ -188,3 +188,105 @@ impl Drop for Awaited {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use verbatim_ports::follow::Checkpoint;
+    use verbatim_schemas::{Code, Digest, Outcome, Src, Timestamp};
+
+    use super::*;
+
+    fn followed(offset: u64) -> Followed {
+        let src = Src { generation: 1, partition: 0, offset };
+        let ruling = Arc::new(Ruling {
+            rule_v: 1,
+            src,
+            prev_src: None,
+            at: Timestamp::default(),
+            conversation_id: None,
+            event_id: None,
+            actor: None,
+            spent: None,
+            outcome: Outcome::Rejected(Code::Malformed.into()),
+        });
+        let checkpoint = Checkpoint { src, hash: Digest([0; 32]), next: offset + 1 };
+        Followed { ruling, checkpoint, value: bytes::Bytes::from_static(&[0; 100]) }
+    }
+
+    fn rulings(keep: usize, keep_bytes: usize) -> Arc<Rulings> {
+        Arc::new(Rulings::new(1, keep, keep_bytes))
+    }
+
+    fn pass(rulings: &Rulings, offsets: std::ops::Range<u64>) {
+        rulings.pass(0, &offsets.map(followed).collect::<Vec<_>>());
+    }
+
+    fn offset(ruling: Option<Option<Arc<Ruling>>>) -> Option<Option<u64>> {
+        ruling.map(|ruling| ruling.map(|ruling| ruling.src.offset))
+    }
+
+    #[test]
+    fn a_ruling_is_found_whether_it_came_before_or_after() {
+        let rulings = rulings(10, 10_000);
+        let (early, late) = (rulings.expect(0), rulings.expect(0));
+        let mut waiting = early.at(1);
+        assert_eq!(offset((&mut waiting).now_or_never()), None);
+        pass(&rulings, 0..3);
+        assert_eq!(offset(waiting.now_or_never()), Some(Some(1)));
+        assert_eq!(offset(late.at(2).now_or_never()), Some(Some(2)));
+    }
+
+    #[test]
+    fn one_ruling_wakes_everybody_who_waits_for_it() {
+        let rulings = rulings(0, 0);
+        let waiting = [rulings.expect(0).at(4), rulings.expect(0).at(4)];
+        pass(&rulings, 0..9);
+        for one in waiting {
+            assert_eq!(offset(one.now_or_never()), Some(Some(4)));
+        }
+        assert!(locked(&rulings.partitions[0]).waiting.is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_what_is_not_kept_is_not_waited_for() {
+        for (keep, keep_bytes) in [(2, 10_000), (10, 250)] {
+            let rulings = rulings(keep, keep_bytes);
+            let all: Vec<_> = (0..5).map(|_| rulings.expect(0)).collect();
+            pass(&rulings, 0..5);
+            let found: Vec<_> =
+                (0..5).zip(all).map(|(n, one)| offset(one.at(n).now_or_never())).collect();
+            assert_eq!(found, [Some(None), Some(None), Some(None), Some(Some(3)), Some(Some(4))]);
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_while_nothing_is_on_its_way() {
+        let rulings = rulings(10, 10_000);
+        pass(&rulings, 0..3);
+        assert!(locked(&rulings.partitions[0]).recent.is_empty());
+        let (one, two) = (rulings.expect(0), rulings.expect(0));
+        pass(&rulings, 3..6);
+        drop(one);
+        assert_eq!(locked(&rulings.partitions[0]).recent.len(), 3);
+        drop(two);
+        let partition = locked(&rulings.partitions[0]);
+        assert_eq!((partition.recent.len(), partition.recent_bytes, partition.expected), (0, 0, 0));
+    }
+
+    #[test]
+    fn whoever_stops_waiting_leaves_nothing() {
+        let rulings = rulings(10, 10_000);
+        let (one, two) = (rulings.expect(0).at(7), rulings.expect(0).at(7));
+        drop(one);
+        assert_eq!(locked(&rulings.partitions[0]).waiting.len(), 1);
+        drop(two);
+        assert!(locked(&rulings.partitions[0]).waiting.is_empty());
+    }
+
+    #[test]
+    fn a_partition_that_is_not_there_answers_nothing() {
+        let rulings = rulings(10, 10_000);
+        rulings.pass(9, &[followed(0)]);
+        assert_eq!(offset(rulings.expect(9).at(0).now_or_never()), Some(None));
+    }
+}

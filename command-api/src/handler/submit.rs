@@ -55,8 +55,8 @@ struct Started {
     partition: u32,
     kind: &'static str,
     since: Timestamp,
-    /// Whether it was counted as a miss already, or cannot be one.
-    counted: bool,
+    /// What was taken for it.
+    charge: Option<Arc<Charge>>,
     _flight: Arc<Flight>,
 }
 
@@ -77,7 +77,7 @@ impl Handler {
         wait: Duration,
     ) -> BoxFuture<'static, Result<Outcome, Refused>> {
         let kind = command.body.type_name();
-        let submission = self.prepare(command).map(|ready| self.enter(ready));
+        let submission = self.prepare(command).and_then(|ready| self.enter(ready));
         let handler = self.clone();
         async move {
             let result = match submission {
@@ -125,19 +125,21 @@ impl Handler {
     }
 
     /// Appends at once, or queues up behind a lookup.
-    fn enter(self: &Arc<Self>, ready: Ready) -> Submission {
-        let mut shard = self.members.shard(&ready.who);
-        let in_lane = shard.lane(&ready.who).is_some();
-        let at_once = match ready.entry {
-            Entry::Charged(_) => true,
-            Entry::Members | Entry::MembersElse(_) => shard.knows(&ready.who),
+    fn enter(self: &Arc<Self>, ready: Ready) -> Result<Submission, Problem> {
+        let who = ready.who.clone();
+        let mut shard = self.members.shard(&who);
+        let known = match (shard.lane(&who), &ready.entry) {
+            (Some(_), _) => None,
+            // No lookup is needed.
+            (None, Entry::Charged(_)) => Some(false),
+            (None, Entry::Members | Entry::MembersElse(_)) => shard.knows(&who),
         };
-        if at_once && !in_lane {
+        if let Some(member) = known {
             // Under the lock, so that nothing submitted later comes first.
-            return Submission::Started(self.append(ready));
+            let now = ready.since;
+            return self.admit(ready, member, now).map(Submission::Started);
         }
         let (started, receiver) = oneshot::channel();
-        let who = ready.who.clone();
         let queued = Queued { ready, started };
         match shard.lane(&who) {
             Some(lane) => lane.push(queued),
@@ -147,20 +149,20 @@ impl Handler {
                 tokio::spawn(self.clone().look_up(who));
             }
         }
-        Submission::Queued(receiver)
+        Ok(Submission::Queued(receiver))
     }
 
     /// Looks a user up, and begins what has queued up meanwhile.
     async fn look_up(self: Arc<Self>, who: Who) {
         let lookup = self.inbox.seems_member(who.0, &who.1);
         // When nobody can tell, it counts as a miss: given back if it was none.
-        let member = matches!(timeout(self.config.lookup, lookup).await, Ok(Ok(true)));
+        let seems = matches!(timeout(self.config.lookup, lookup).await, Ok(Ok(true)));
         let now = self.clock.now();
         let mut shard = self.members.shard(&who);
         // A ruling may have told meanwhile.
-        let member = shard.knows(&who) || member;
+        let member = shard.knows(&who).unwrap_or(seems);
         if member {
-            shard.add(who.clone());
+            shard.set(who.clone(), true);
         }
         for Queued { ready, started } in shard.close_lane(&who) {
             // Whoever no longer waits has the command appended all the same.
@@ -168,6 +170,7 @@ impl Handler {
         }
     }
 
+    /// Begins a command of a member or another, if that is allowed.
     fn admit(
         self: &Arc<Self>,
         mut ready: Ready,
@@ -195,42 +198,36 @@ impl Handler {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(lost("the append took too long")),
         });
-        let counted = matches!(entry, Entry::Charged(_));
-        let append = match entry {
-            Entry::Charged(charge) => {
-                let append = append.boxed().shared();
-                let expected = self.rulings.expect(partition);
-                let handler = self.clone();
-                let who = (conversation, user.clone());
-                let settling = handler.settle(charge, who, append.clone(), expected);
-                // Counts as in flight, and so is bounded.
-                let flight = flight.clone();
-                tokio::spawn(settling.map(|()| drop(flight)));
-                append.boxed()
-            }
-            _ => append.boxed(),
-        };
-        Started { append, expected, user, partition, kind, since, counted, _flight: flight }
+        let mut append = append.boxed();
+        let mut charge = None;
+        if let Entry::Charged(taken) = entry {
+            let taken = charge.insert(Arc::new(taken)).clone();
+            let shared = append.shared();
+            append = shared.clone().boxed();
+            let expected = self.rulings.expect(partition);
+            let settling =
+                self.clone().settle(taken, (conversation, user.clone()), shared, expected);
+            // Counts as in flight, and so is bounded.
+            let flight = flight.clone();
+            tokio::spawn(settling.map(|()| drop(flight)));
+        }
+        Started { append, expected, user, partition, kind, since, charge, _flight: flight }
     }
 
     /// Settles a charge by the ruling, whether or not the sender still waits for it.
     async fn settle(
         self: Arc<Self>,
-        charge: Charge,
+        charge: Arc<Charge>,
         who: Who,
         append: Shared<Appending>,
         expected: Expected,
     ) {
-        match append.await {
-            Err(AppendError::Unavailable(_)) => charge.give_back(),
-            // It may stand on the log; that costs.
-            Err(AppendError::Unknown(_)) => {}
-            Ok(appended) => {
-                if let Ok(Some(ruling)) = timeout(SETTLE, expected.at(appended.offset)).await {
-                    charge.settle(&ruling);
-                    self.members.learn_actor(who, &ruling);
-                }
-            }
+        let append = append.await;
+        charge.appended(&append);
+        let Ok(appended) = append else { return };
+        if let Ok(Some(ruling)) = timeout(SETTLE, expected.at(appended.offset)).await {
+            charge.ruled(&ruling);
+            self.members.learn_actor(who, &ruling);
         }
     }
 
@@ -246,8 +243,13 @@ impl Handler {
                 Err(Problem::new(Code::Unavailable).retry_after_ms(RETRY_AFTER_MS))
             })?,
         };
-        let Started { append, expected, user, partition, kind, since, counted, _flight } = started;
-        let appended = append.await.map_err(|error| {
+        let Started { append, expected, user, partition, kind, since, charge, _flight } = started;
+        let append = append.await;
+        // Settled before the answer, so that whoever asks next finds what was given back.
+        if let Some(charge) = &charge {
+            charge.appended(&append);
+        }
+        let appended = append.map_err(|error| {
             tracing::warn!(%error, kind, partition, "a command was not appended");
             Problem::from(error)
         })?;
@@ -263,8 +265,10 @@ impl Handler {
         };
         let now = self.clock.now();
         measure::ruled(since, now);
-        if !counted && is_miss(&ruling) {
-            self.limits.late_miss(&user, now);
+        match charge {
+            Some(charge) => charge.ruled(&ruling),
+            None if is_miss(&ruling) => self.limits.late_miss(&user, now),
+            None => {}
         }
         answer(&ruling).map(|ruled| Outcome::Ruled(Box::new(ruled)))
     }
