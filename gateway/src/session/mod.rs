@@ -137,11 +137,6 @@ impl Session {
         self.outbox().oldest()
     }
 
-    /// Bytes that wait.
-    pub(crate) fn backlog_bytes(&self) -> usize {
-        self.outbox().bytes()
-    }
-
     /// Writes what the stream takes.
     pub(crate) fn poll_write(
         &self,
