@@ -12,6 +12,7 @@
 //! | [`page`] | the page that is embedded in the binary, and its headers |
 //! | [`shutdown`] | signals and draining |
 //! | [`serve`] | `verbatim serve` from configuration to exit |
+//! | [`connect`] | `verbatim connect`, a WebSocket on the command line |
 //! | [`wiring`] | stores and services put together; the bodies of the other commands |
 
 pub mod accept;
@@ -19,6 +20,7 @@ pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod connect;
 pub mod cors;
 pub mod page;
 pub mod serve;

@@ -4,9 +4,11 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use verbatim_ports::clock::{Clock, new_command_id};
 use verbatim_server::cli::{Cli, Command, ProjectionCommand, ServeArgs};
+use verbatim_server::clock::{SystemClock, SystemEntropy};
 use verbatim_server::config::{Config, ConfigError, Flags, process_env, render_settings};
-use verbatim_server::{serve, telemetry, wiring};
+use verbatim_server::{connect, serve, telemetry, wiring};
 
 const FAILED: u8 = 1;
 const MISUSED: u8 = 2;
@@ -25,19 +27,25 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(args) => run_serve(&args),
-        Command::Replay(args) => runtime()?.block_on(wiring::replay(args)),
-        Command::Projection(ProjectionCommand::Status(args)) => {
-            runtime()?.block_on(wiring::projection_status(args))
-        }
-        Command::Projection(ProjectionCommand::Rebuild(args)) => {
-            runtime()?.block_on(wiring::projection_rebuild(args))
-        }
+        Command::Replay(args) => wiring::replay(&args),
+        Command::Projection(command) => runtime()?.block_on(run_projection(command)),
         Command::Config(args) => {
             let flags = Flags { config: args.config, ..Flags::default() };
             print(&render_settings(&Config::load(&flags, process_env())?))
         }
+        Command::Connect(args) => runtime()?.block_on(connect::run(args)),
+        Command::Id => print(&new_command_id(&SystemEntropy, SystemClock.now()).to_string()),
         Command::Openapi => print(&wiring::openapi()?),
         Command::Asyncapi => print(&wiring::asyncapi()?),
+    }
+}
+
+async fn run_projection(command: ProjectionCommand) -> anyhow::Result<()> {
+    match command {
+        ProjectionCommand::Status(args) => wiring::status(args).await,
+        ProjectionCommand::Pause(args) => wiring::switch(args, true).await,
+        ProjectionCommand::Resume(args) => wiring::switch(args, false).await,
+        ProjectionCommand::Rebuild(args) => wiring::rebuild(args).await,
     }
 }
 

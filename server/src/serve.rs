@@ -44,7 +44,7 @@ pub struct Services {
     pub stop: futures_util::future::BoxFuture<'static, anyhow::Result<()>>,
 }
 
-/// How long the services may take to stop once no connection is left.
+/// How long the services may take to stop beyond the drain time, which is their sockets' as well.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Bounds of the metrics' own listener.
@@ -139,9 +139,10 @@ where
         Drained::CutOff(count) => tracing::warn!(count, "connections cut off at the drain limit"),
     }
     fresh_keys.shutdown().await;
-    tokio::time::timeout(STOP_LIMIT, services.stop)
+    let patience = config.server.drain + STOP_LIMIT;
+    tokio::time::timeout(patience, services.stop)
         .await
-        .with_context(|| format!("the services did not stop within {STOP_LIMIT:?}"))?
+        .with_context(|| format!("the services did not stop within {patience:?}"))?
 }
 
 /// Says on standard output where it listens, and how to try it.

@@ -274,3 +274,25 @@ async fn nothing_of_keys_and_tokens_is_shown() {
     let shown = format!("{verifier:?} {refusal:?} {refusal} {:?}", secret());
     assert!(!shown.contains("0123456789abcdef") && !shown.contains(&token));
 }
+
+proptest::proptest! {
+    /// Whatever a token is, it is refused and nothing panics.
+    #[test]
+    fn no_token_panics(text in ".{0,200}", parts in proptest::collection::vec(".{0,60}", 0..5)) {
+        let encoded: Vec<String> = parts.iter().map(|part| URL_SAFE_NO_PAD.encode(part)).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let verifier = verifier(&[issuer(None, secret())]).await;
+            for token in [text.clone(), parts.join("."), encoded.join(".")] {
+                assert!(verifier.verify(&token, at(NOW)).await.is_err());
+            }
+            let Some(claims) = parts.first() else { return };
+            // Signed rightly, whatever is in it.
+            let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#);
+            let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
+            let key = EncodingKey::from_secret(SECRET);
+            let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &key, HS256).unwrap();
+            assert!(verifier.verify(&format!("{signed}.{signature}"), at(NOW)).await.is_err());
+        });
+    }
+}

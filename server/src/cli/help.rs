@@ -27,6 +27,14 @@ Examples:
   verbatim replay --data verbatim-data
   verbatim replay --data verbatim-data --stream timeline | jq -c .event";
 
+/// Examples of `connect`.
+pub const CONNECT: &str = "\
+It says hello by itself, and answers pings. It speaks plain HTTP only.
+
+Examples:
+  verbatim connect --user bob
+  verbatim connect --user bob --for 3 > frames.jsonl";
+
 /// Examples, the layers of settings, and every setting.
 pub fn after_long_help() -> String {
     format!(

@@ -32,6 +32,11 @@ pub enum Command {
     Projection(ProjectionCommand),
     /// Print every setting: its meaning, names, default and bounds, and its effective value.
     Config(ConfigArgs),
+    /// Open a WebSocket and print its frames as lines; lines of standard input are sent as frames.
+    #[command(after_help = help::CONNECT)]
+    Connect(ConnectArgs),
+    /// Print a new id for a message, a group or a channel (UUIDv7).
+    Id,
     /// Print the OpenAPI document of the REST interface.
     Openapi,
     /// Print the AsyncAPI document of the WebSocket.
@@ -86,6 +91,10 @@ pub enum Stream {
 pub enum ProjectionCommand {
     /// Print each projection's version, position and lag.
     Status(DataArgs),
+    /// Stop a projection between two batches. It lags until it is resumed.
+    Pause(ProjectionArgs),
+    /// Let a paused projection go on.
+    Resume(ProjectionArgs),
     /// Build a projection again from the log while the server serves, compare it, and switch.
     Rebuild(RebuildArgs),
 }
@@ -93,6 +102,16 @@ pub enum ProjectionCommand {
 /// The data folder of a command that needs only that.
 #[derive(Debug, Args)]
 pub struct DataArgs {
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+/// `verbatim projection pause` and `resume`
+#[derive(Debug, Args)]
+pub struct ProjectionArgs {
+    /// The projection, as `status` names it.
+    pub projection: String,
     /// The data folder.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
@@ -122,6 +141,34 @@ pub struct ConfigArgs {
     /// A TOML file with settings.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// `verbatim connect`
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("who").required(true).args(["user", "token"]))]
+pub struct ConnectArgs {
+    /// The server.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub url: String,
+    /// Whom to be, with a token of the server's development mode.
+    #[arg(long, value_name = "ID")]
+    pub user: Option<String>,
+    /// A token, where the server is not in development mode.
+    #[arg(long, value_name = "JWT")]
+    pub token: Option<String>,
+    /// The position of an earlier welcome, to hear only of what has changed since.
+    #[arg(long, value_name = "POSITION")]
+    pub since: Option<String>,
+    /// Stop after so many seconds; without it, when the server closes or Ctrl-C is pressed.
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub seconds: Option<u32>,
+}
+
+// The token stays out of messages.
+impl std::fmt::Debug for ConnectArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ConnectArgs({}, {:?})", self.url, self.user)
+    }
 }
 
 impl ServeArgs {
@@ -178,7 +225,12 @@ mod tests {
             "verbatim replay --data d --stream timeline",
             "verbatim projection status --data d",
             "verbatim projection rebuild history --data d",
+            "verbatim projection pause history --data d",
+            "verbatim projection resume history --data d",
             "verbatim config",
+            "verbatim connect --user bob",
+            "verbatim connect --url http://127.0.0.1:1 --token x --since y --for 3",
+            "verbatim id",
             "verbatim openapi",
             "verbatim asyncapi",
         ] {
@@ -195,6 +247,9 @@ mod tests {
             "verbatim replay",
             "verbatim replay --data d --conversation x",
             "verbatim projection rebuild inbox --data d",
+            "verbatim connect",
+            "verbatim connect --user bob --token x",
+            "verbatim connect --user bob --for 0",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

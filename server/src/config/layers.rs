@@ -10,6 +10,9 @@ use super::setting::env_name;
 /// The prefix of all environment settings.
 pub const ENV_PREFIX: &str = "VERBATIM_";
 
+/// The prefix of what only test builds read; nobody's settings.
+const ENV_TEST_PREFIX: &str = "VERBATIM_TEST_";
+
 /// The environment variable that names the file.
 pub const ENV_CONFIG: &str = "VERBATIM_CONFIG";
 
@@ -47,7 +50,8 @@ impl Layers {
     ) -> Result<(), ConfigError> {
         let names: Vec<String> = known.iter().map(|key| env_name(key)).collect();
         for (name, value) in vars {
-            if !name.starts_with(ENV_PREFIX) || name == ENV_CONFIG || is_service_link(&name) {
+            let is_ours = name.starts_with(ENV_PREFIX) && !name.starts_with(ENV_TEST_PREFIX);
+            if !is_ours || name == ENV_CONFIG || is_service_link(&name) {
                 continue;
             }
             if !names.contains(&name) {
@@ -266,7 +270,11 @@ mod tests {
         layers.set_file("v.toml", "[http]\n", KNOWN).unwrap();
         env(
             &mut layers,
-            &[("VERBATIM_PORT", "tcp://10.0.0.1:80"), ("VERBATIM_SERVICE_HOST", "10.0.0.1")],
+            &[
+                ("VERBATIM_PORT", "tcp://10.0.0.1:80"),
+                ("VERBATIM_SERVICE_HOST", "10.0.0.1"),
+                ("VERBATIM_TEST_X", "1"),
+            ],
         )
         .unwrap();
         env(&mut layers, &[("VERBATIM_AUTH_SECRET", " ")]).unwrap();
