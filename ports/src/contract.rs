@@ -1,6 +1,7 @@
 //! The contract suites: what every adapter of a port has to pass, unchanged.
 
 pub mod breach;
+pub mod conversations;
 pub mod driver;
 pub mod history;
 pub mod log;
