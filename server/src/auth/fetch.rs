@@ -24,7 +24,7 @@ pub enum FetchError {
     /// Another status than 200; redirects are not followed.
     #[error("the URL answered {0}, not 200")]
     Status(u16),
-    /// Larger than [`JWKS_MAX_BYTES`].
+    /// Larger than the bound, 1 MiB.
     #[error("the JWK set is larger than {JWKS_MAX_BYTES} bytes")]
     TooLarge,
     /// Not a usable set.
