@@ -297,6 +297,13 @@ export const STEPS = [
     assert.equal(await phone.page.locator('.sidebar').isVisible(), false);
     await phone.composer().waitFor();
     await shoot(phone, 'phone-chat');
+    await phone.composer().fill('one\ntwo\nthree\nfour\nfive');
+    await phone.page.waitForFunction(() => {
+      const box = /** @type {HTMLElement} */ (document.querySelector('.messages'));
+      return box.scrollHeight - box.scrollTop - box.clientHeight < 5;
+    });
+    await shoot(phone, 'phone-writing');
+    await phone.composer().fill('');
     assert.equal(await phone.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, 'nothing is wider than the screen');
     await phone.page.getByRole('button', { name: 'Back to conversations' }).click();
     await phone.row(bob.name).waitFor();

@@ -54,6 +54,17 @@ export function MessageList({ view, unreadFrom }: { view: ConversationView; unre
     look(element);
   });
 
+  // A keyboard that opens, or a message field that grows, must not push the latest message out of sight.
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => {
+      if (atBottom.peek()) element.scrollTop = element.scrollHeight;
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
   /** What is on the screen of a window that one looks at is read. */
   const read = () => {
     if (atBottom.peek() && document.visibilityState === 'visible' && document.hasFocus()) model.client.markRead(view.id);
