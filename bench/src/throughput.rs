@@ -14,10 +14,10 @@ const WINDOW: usize = 16;
 
 /// Settings that lift the bounds on one user, which are not what is measured.
 pub const UNLIMITED: &[(&str, &str)] = &[
-    ("VERBATIM_LIMITS_SENDS_PER_SECOND", "1000000"),
-    ("VERBATIM_LIMITS_SENDS_BURST", "1000000"),
-    ("VERBATIM_LIMITS_CONVERSATIONS_PER_HOUR", "1000000"),
-    ("VERBATIM_LIMITS_SOCKETS_PER_ADDRESS", "100000"),
+    ("VERBATIM_RATES_SENDS_PER_SECOND", "1000000"),
+    ("VERBATIM_RATES_SEND_BURST", "1000000"),
+    ("VERBATIM_RATES_CONVERSATIONS_PER_HOUR", "1000000"),
+    ("VERBATIM_WS_SOCKETS_PER_ADDRESS", "20000"),
 ];
 
 pub async fn measure(rounds: usize, messages: usize) -> Result<String> {

@@ -1,36 +1,144 @@
 //! Stores and services put together, and the bodies of the commands that read the data folder.
 
+pub mod admin;
+mod documents;
+mod health;
+mod operate;
+mod settings;
+mod stores;
+
 use std::sync::Arc;
 
-use crate::cli::{DataArgs, RebuildArgs, ReplayArgs};
+use anyhow::Context;
+use futures_util::FutureExt;
+use tokio::{sync::watch, task::JoinSet};
+use verbatim_command_api::CommandApi;
+use verbatim_gateway::{Gateway, GatewayDeps};
+use verbatim_ports::auth::Authenticator;
+use verbatim_projectors::{Handle, Projectors};
+use verbatim_query_api::QueryApi;
+
 use crate::serve::{Services, Shell};
 
+pub use documents::{asyncapi, openapi};
+pub use operate::{rebuild, replay, status, switch};
+pub use stores::Stores;
+
 /// Opens the stores, starts the services, and returns their routes.
-pub async fn start(_shell: Arc<Shell>) -> anyhow::Result<Services> {
-    anyhow::bail!("the services are not wired yet")
+pub async fn start(shell: Arc<Shell>) -> anyhow::Result<Services> {
+    start_on(shell, None).await
 }
 
-/// `verbatim replay`: the log as JSON lines on standard output.
-pub async fn replay(_args: ReplayArgs) -> anyhow::Result<()> {
-    anyhow::bail!("replay is not wired yet")
+/// As [`start`], with every database on a SQLite VFS (for tests of power cuts).
+pub async fn start_on(shell: Arc<Shell>, vfs: Option<String>) -> anyhow::Result<Services> {
+    let config = Arc::clone(&shell.config);
+    let opening = {
+        let (folder, partitions) = (config.server.data.clone(), config.server.partitions);
+        move || stores::open(&folder, partitions, vfs)
+    };
+    let stores =
+        tokio::task::spawn_blocking(opening).await.context("opening the stores failed")??;
+    let auth: Arc<dyn Authenticator> = shell.authenticator.clone();
+
+    // Projectors outlive the signal: they rule on what is still being answered, and are told to stop
+    // when sockets and requests are gone.
+    let (stay, told) = watch::channel(false);
+    let projectors = Arc::new(start_projectors(&stores, told));
+    let commands = command_api(&stores, &auth, &shell);
+    let gateway = Arc::new(Gateway::new(
+        settings::gateway(&config),
+        GatewayDeps {
+            log: stores.log.clone(),
+            commands: commands.commands(),
+            history: stores.history.clone(),
+            inbox: stores.inbox.clone(),
+            presence: stores.presence.clone(),
+            auth: auth.clone(),
+            tickets: stores.tickets.clone(),
+            clock: stores.clock.clone(),
+            entropy: stores.entropy.clone(),
+        },
+    ));
+    let queries = QueryApi::new(
+        verbatim_query_api::Deps {
+            history: stores.history.clone(),
+            inbox: stores.inbox.clone(),
+            presence: stores.presence.clone(),
+            authenticator: auth,
+            clock: stores.clock.clone(),
+            layout: stores.log.layout(),
+        },
+        verbatim_query_api::Config::default(),
+    );
+    let health = health::Health {
+        projectors: projectors.clone(),
+        gateway: gateway.clone(),
+        following: commands.following(),
+        verifier: shell.verifier.clone(),
+        shutdown: shell.shutdown.clone(),
+        clock: stores.clock.clone(),
+    };
+    let router =
+        commands.router().merge(queries.router()).merge(gateway.router()).merge(health.router());
+
+    let mut tasks = Tasks { background: JoinSet::new(), drains: JoinSet::new(), stay };
+    tasks.background.spawn(commands.run(shell.shutdown.receiver()));
+    let running = gateway.clone();
+    tasks.background.spawn(async move { running.run(std::future::pending()).await });
+    let listener = admin::listen(&config.server.data)?;
+    tasks.background.spawn(admin::serve(listener, projectors.clone()));
+    let mut shutdown = shell.shutdown.clone();
+    let drain = config.server.drain;
+    tasks.drains.spawn(async move {
+        shutdown.begun().await;
+        let left = gateway.drain(drain).await;
+        if left > 0 {
+            tracing::warn!(left, "sockets cut off at the drain limit");
+        }
+    });
+    Ok(Services { router, stop: stop(tasks, projectors, shell).boxed() })
 }
 
-/// `verbatim projection status`
-pub async fn projection_status(_args: DataArgs) -> anyhow::Result<()> {
-    anyhow::bail!("projections are not wired yet")
+/// What runs beside the requests.
+struct Tasks {
+    background: JoinSet<()>,
+    drains: JoinSet<()>,
+    stay: watch::Sender<bool>,
 }
 
-/// `verbatim projection rebuild`
-pub async fn projection_rebuild(_args: RebuildArgs) -> anyhow::Result<()> {
-    anyhow::bail!("projections are not wired yet")
+/// Ends in the order of who needs whom: sockets, then whoever answers them, then projectors, which
+/// finish their batches; the stores close when the last of them is gone.
+async fn stop(mut tasks: Tasks, projectors: Arc<Handle>, shell: Arc<Shell>) -> anyhow::Result<()> {
+    while tasks.drains.join_next().await.is_some() {}
+    tasks.background.shutdown().await;
+    tasks.stay.send_replace(true);
+    match Arc::into_inner(projectors) {
+        Some(projectors) => projectors.stop().await,
+        None => tracing::debug!("projectors end with their last user"),
+    }
+    // Nobody finds a socket that nobody answers.
+    let _ = std::fs::remove_file(admin::path(&shell.config.server.data));
+    Ok(())
 }
 
-/// The OpenAPI document.
-pub fn openapi() -> anyhow::Result<String> {
-    anyhow::bail!("the OpenAPI document is not wired yet")
+fn start_projectors(stores: &Stores, told: watch::Receiver<bool>) -> Handle {
+    Projectors::new(stores.log.clone(), stores.clock.clone(), told)
+        .timeline(stores.conversations.clone())
+        .history(stores.history_writer.clone())
+        .inbox(stores.inbox.clone(), stores.history.clone(), stores.history_writer.clone())
+        .start()
 }
 
-/// The AsyncAPI document.
-pub fn asyncapi() -> anyhow::Result<String> {
-    anyhow::bail!("the AsyncAPI document is not wired yet")
+fn command_api(stores: &Stores, auth: &Arc<dyn Authenticator>, shell: &Shell) -> CommandApi {
+    CommandApi::new(
+        verbatim_command_api::Deps {
+            log: stores.log.clone(),
+            inbox: stores.inbox.clone(),
+            history: stores.history.clone(),
+            auth: auth.clone(),
+            clock: stores.clock.clone(),
+            entropy: stores.entropy.clone(),
+        },
+        settings::commands(&shell.config),
+    )
 }

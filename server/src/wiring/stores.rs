@@ -1,0 +1,95 @@
+//! The embedded stores of a data folder.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::Context;
+use verbatim_adapters::embedded::{
+    conversations::EmbeddedConversations,
+    folder::DataFolder,
+    history::History,
+    inbox::Inbox,
+    log::{EmbeddedLog, LogSettings},
+    presence::EmbeddedPresence,
+    tickets::MemoryTickets,
+};
+use verbatim_ports::{
+    auth::Tickets,
+    clock::{Clock, Entropy},
+    conversations::ConversationStore,
+    history::{HistoryStore, HistoryWriter},
+    inbox::InboxCache,
+    log::EventLog,
+    presence::PresenceStore,
+};
+
+use crate::clock::{SystemClock, SystemEntropy};
+
+/// Every port, kept.
+#[derive(Clone)]
+pub struct Stores {
+    /// The two streams.
+    pub log: Arc<dyn EventLog>,
+    /// The timeline's state.
+    pub conversations: Arc<dyn ConversationStore>,
+    /// History, written.
+    pub history_writer: Arc<dyn HistoryWriter>,
+    /// History, read.
+    pub history: Arc<dyn HistoryStore>,
+    /// Heads and unread counts.
+    pub inbox: Arc<dyn InboxCache>,
+    /// Who is online.
+    pub presence: Arc<dyn PresenceStore>,
+    /// Tickets that open sockets.
+    pub tickets: Arc<dyn Tickets>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Opens or makes the stores of a folder; `vfs` names a SQLite VFS for all of them (tests of power
+/// cuts), none is the system's. Blocks on the disk.
+pub fn open(folder: &Path, partitions: u32, vfs: Option<String>) -> anyhow::Result<Stores> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let folder = Arc::new(DataFolder::lock_on(folder, vfs).context("cannot open the data folder")?);
+    let settings = LogSettings { partitions, ..LogSettings::default() };
+    let log = EmbeddedLog::open(&folder, settings, &clock).context("cannot open the log")?;
+    let layout = log.layout();
+    let conversations =
+        EmbeddedConversations::open(&folder).context("cannot open the timeline's state")?;
+    let history =
+        Arc::new(History::open(folder.clone(), layout).context("cannot open the history")?);
+    let presence = EmbeddedPresence::open(&folder, clock.clone())
+        .context("cannot open the times last seen")?;
+    let stores = Stores {
+        log: Arc::new(log),
+        conversations: Arc::new(conversations),
+        history_writer: history.clone(),
+        history,
+        inbox: Arc::new(Inbox::new(layout)),
+        presence: Arc::new(presence),
+        tickets: Arc::new(MemoryTickets::new(clock.clone(), entropy.clone())),
+        clock,
+        entropy,
+    };
+    with_faults(stores)
+}
+
+/// The stores with the faults that `VERBATIM_TEST_FAULTS` names.
+#[cfg(feature = "faults")]
+fn with_faults(mut stores: Stores) -> anyhow::Result<Stores> {
+    use verbatim_adapters::faults::Faults;
+    let Ok(text) = std::env::var("VERBATIM_TEST_FAULTS") else { return Ok(stores) };
+    let faults = Arc::new(Faults::parse(&text).context("VERBATIM_TEST_FAULTS is not readable")?);
+    stores.log = faults.log(stores.log);
+    stores.conversations = faults.conversations(stores.conversations);
+    stores.history_writer = faults.history(stores.history_writer);
+    Ok(stores)
+}
+
+#[cfg(not(feature = "faults"))]
+#[expect(clippy::unnecessary_wraps, reason = "the build with faults can fail here")]
+fn with_faults(stores: Stores) -> anyhow::Result<Stores> {
+    Ok(stores)
+}
