@@ -4,7 +4,7 @@ use tokio::sync::watch;
 use verbatim_ports::{
     follow::{Followed, Follower},
     history::{HistoryWriter, Version},
-    log::{EventLog, LogError},
+    log::EventLog,
 };
 use verbatim_schemas::Src;
 
@@ -121,13 +121,14 @@ async fn unless_stopped<F: Future>(
     }
 }
 
-/// Tries a store's answer again a few times.
-pub(super) async fn patiently<T, F>(
+/// Asks a store or the log again a few times.
+pub(super) async fn patiently<T, E, F>(
     stop: &mut watch::Receiver<bool>,
     mut ask: impl FnMut() -> F,
 ) -> Result<T, RebuildError>
 where
-    F: Future<Output = Result<T, verbatim_ports::StoreError>>,
+    F: Future<Output = Result<T, E>>,
+    RebuildError: From<E>,
 {
     let mut backoff = Backoff::default();
     loop {
@@ -141,9 +142,4 @@ where
         let wait = backoff.next();
         unless_stopped(stop, tokio::time::sleep(wait)).await?;
     }
-}
-
-/// The same for the log.
-pub(super) async fn end(log: &dyn EventLog, partition: u32) -> Result<u64, LogError> {
-    log.end(verbatim_ports::log::Stream::Timeline, partition).await
 }

@@ -22,12 +22,16 @@ use std::{
 use serde::Serialize;
 use tokio::{sync::watch, task::JoinHandle};
 use verbatim_domain::Position;
-use verbatim_ports::{StoreError, history::Version, log::EventLog};
+use verbatim_ports::{
+    StoreError,
+    history::Version,
+    log::{EventLog, Stream},
+};
 use verbatim_schemas::{Digest, Src};
 
 use super::{
     History, RebuildError,
-    fill::{Fill, end, patiently},
+    fill::{Fill, patiently},
 };
 use crate::runner::Control;
 
@@ -288,9 +292,10 @@ impl Job {
 
     /// Counts the records that are there.
     async fn count(&mut self) -> Result<(), RebuildError> {
+        let log = Arc::clone(&self.log);
         let mut total = 0;
-        for partition in 0..self.log.layout().partitions {
-            total += end(&*self.log, partition).await?;
+        for partition in 0..log.layout().partitions {
+            total += patiently(&mut self.stop, || log.end(Stream::Timeline, partition)).await?;
         }
         self.progress.send_modify(|progress| progress.total = total);
         Ok(())

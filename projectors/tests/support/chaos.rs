@@ -48,7 +48,7 @@ pub enum Fate {
 pub struct Chaos {
     random: Mutex<Random>,
     /// In thousandths.
-    failures: u64,
+    failures: AtomicU64,
     steps: AtomicU64,
     freeze_at: AtomicU64,
     frozen: watch::Sender<bool>,
@@ -60,7 +60,7 @@ impl Chaos {
     pub fn new(seed: u64, failures: u64) -> Arc<Self> {
         Arc::new(Self {
             random: Mutex::new(Random::new(seed)),
-            failures,
+            failures: AtomicU64::new(failures),
             steps: AtomicU64::new(0),
             freeze_at: AtomicU64::new(u64::MAX),
             frozen: watch::Sender::new(false),
@@ -95,8 +95,18 @@ impl Chaos {
         self.random.lock().unwrap().below(bound)
     }
 
+    /// From now on so many operations of a thousand fail.
+    pub fn sicken(&self, failures: u64) {
+        self.failures.store(failures, Ordering::SeqCst);
+    }
+
+    pub fn heal(&self) {
+        self.sicken(0);
+    }
+
     pub fn fails(&self) -> bool {
-        self.failures > 0 && self.below(1_000) < self.failures
+        let failures = self.failures.load(Ordering::SeqCst);
+        failures > 0 && self.below(1_000) < failures
     }
 
     pub fn fate(&self) -> Fate {
@@ -124,7 +134,7 @@ impl Chaos {
             self.frozen.send_replace(true);
             self.froze.notify_one();
         }
-        if self.failures > 0 {
+        if self.failures.load(Ordering::SeqCst) > 0 {
             match self.below(8) {
                 0 => tokio::time::sleep(Duration::from_millis(1 + self.below(30))).await,
                 1 | 2 => tokio::task::yield_now().await,
