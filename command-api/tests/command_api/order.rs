@@ -1,6 +1,9 @@
 //! The order of submissions is the order on the log.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
+use verbatim_command_api::Config;
 use verbatim_ports::log::Stream;
 use verbatim_schemas::{
     ConversationId, Event, EventBody, Kind, Name, Posting, Visibility, event::ConversationCreated,
@@ -107,5 +110,33 @@ async fn a_creation_and_what_follows_need_not_wait_for_each_other() {
     ruled(created.await);
     for (n, outcome) in (1..).zip(join_all(sent).await) {
         assert_eq!(ruled(outcome).seq.unwrap().0, n);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_many_threads_nobody_waits_in_vain_and_everybody_keeps_their_order() {
+    for known_members in [0, 1_000] {
+        let world = World::with(Config { known_members, ..generous() }).await;
+        let users: Vec<_> = (0..8).map(|n| format!("u{n}")).collect();
+        let id = world.group(&users.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let world = Arc::new(world);
+        let senders = users.into_iter().map(|who| {
+            let world = world.clone();
+            tokio::spawn(async move {
+                let mut last = None;
+                for _ in 0..10 {
+                    let burst: Vec<_> = (0..20).map(|_| world.send(&who, id, "x")).collect();
+                    for outcome in join_all(burst).await {
+                        let seq = ruled(outcome).seq;
+                        assert!(last < seq, "{last:?} then {seq:?}");
+                        last = seq;
+                    }
+                }
+            })
+        });
+        for sender in join_all(senders).await {
+            sender.unwrap();
+        }
+        assert_eq!(texts(&world).len(), 8 * 200);
     }
 }
