@@ -47,9 +47,19 @@ macro_rules! client_frames {
             $(#[doc = $name] $frame($frame),)*
         }
 
+        impl Serialize for ClientFrame {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self { $(Self::$frame(frame) => frame.serialize(serializer),)* }
+            }
+        }
+
         impl ClientFrame {
             /// Every `type`.
             pub const TYPES: &[&str] = &[$($name),*];
+
+            /// The schema of every frame, by its `type`.
+            pub const SCHEMAS: &[(&str, crate::routes::SchemaOf)] =
+                &[$(($name, <$frame as JsonSchema>::json_schema)),*];
 
             /// Reads a frame of a known type.
             fn parse_as(frame_type: &str, text: &str) -> Option<Result<Self, Problem>> {
@@ -193,6 +203,9 @@ impl ClientFrame {
 }
 
 /// What the server sends, save entries, which are encoded once for all sockets.
+///
+/// Reading one back works only where no message in it has metadata: metadata passes byte for byte,
+/// which serde cannot do inside a tagged type.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame {
@@ -243,7 +256,11 @@ pub enum ServerFrame {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
         /// With `stale_id`: what history holds for the id, or null.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "null_is_there"
+        )]
         message: Option<Option<Box<crate::entry::Message>>>,
     },
     /// Answers `fetch`.
@@ -311,6 +328,15 @@ pub enum ServerFrame {
         /// When to come back.
         reconnect_after_ms: u64,
     },
+}
+
+/// Keeps `null` apart from a field that is not there.
+fn null_is_there<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Where one conversation stands for the user.

@@ -64,6 +64,7 @@ macro_rules! string_id {
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 schemars::json_schema!({
                     "type": "string", "minLength": 1, "maxLength": $max, "description": $says,
+                    "pattern": r"^[!$&'()*+.0-;=@-\[\]-~-]+$",
                 })
             }
         }
@@ -94,7 +95,7 @@ fn is_id_byte(byte: u8) -> bool {
 }
 
 macro_rules! uuid_id {
-    ($(#[$doc:meta])* $name:ident, $versions:pat, $says:literal) => {
+    ($(#[$doc:meta])* $name:ident, $versions:pat, $digits:literal, $says:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Uuid);
@@ -155,7 +156,12 @@ macro_rules! uuid_id {
                 stringify!($name).into()
             }
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"type": "string", "format": "uuid", "description": $says})
+                schemars::json_schema!({
+                    "type": "string", "format": "uuid", "description": $says,
+                    "pattern": concat!(
+                        "^[0-9a-f]{8}-[0-9a-f]{4}-", $digits, "[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+                    ),
+                })
             }
         }
     };
@@ -166,6 +172,7 @@ uuid_id!(
     /// users (UUIDv8) for a direct conversation.
     ConversationId,
     7 | 8,
+    "[78]",
     "must be a lower-case hyphenated UUID of version 7 (8 for direct conversations)"
 );
 uuid_id!(
@@ -173,6 +180,7 @@ uuid_id!(
     /// message's id.
     CommandId,
     7,
+    "7",
     "must be a lower-case hyphenated UUID of version 7"
 );
 

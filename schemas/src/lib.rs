@@ -14,16 +14,21 @@
 //! | [`entry`] | one change of a conversation, as history and sockets show it |
 //! | [`rest`] | bodies of the REST interface |
 //! | [`frames`] | frames of the WebSocket |
-//! | [`error`] | the one table of error codes |
+//! | [`error`], [`close`] | the tables of error codes and of close codes |
 //! | [`routes`] | the one table of REST routes |
+//! | [`documents`] | OpenAPI, AsyncAPI, JSON Schemas and a page, made from all of these |
 //! | [`strict`] | JSON parsing that refuses what api.md says is refused |
 
 pub mod bounds;
+pub mod close;
 pub mod content;
+pub mod documents;
 pub mod entry;
 pub mod error;
 pub mod event;
 pub mod frames;
+#[cfg(test)]
+mod golden;
 pub mod hex;
 pub mod ids;
 pub mod number;
