@@ -144,8 +144,10 @@ impl Case<'_> {
             .then(|| Outcome::Rejected(Code::FutureId.into()))
     }
 
-    /// What a repeat of an accepted command is told: how things are now.
+    /// What a repeat of an accepted command is told: how things are now, unless the actor is no longer
+    /// a member and may not know.
     fn standing(&self) -> Option<Standing> {
+        self.as_member().ok()?;
         match &self.event.body {
             EventBody::ConversationCreated(_) => {
                 self.conversation_now().map(Box::new).map(Standing::Conversation)

@@ -146,6 +146,18 @@ fn g3_a_repeat_has_the_first_outcome() {
 }
 
 #[test]
+fn g7_a_repeat_by_a_former_member_tells_nothing_new() {
+    let mut story = Story::group(&["bob"]);
+    let id = story.new_id();
+    let first = story.when_with("ada", id, adds("eve", Role::Admin)).entry(2);
+    story.when("eve", removes("ada")).entry(3);
+    story.when("eve", adds("bob", Role::Admin)).entry(4);
+    let again = story.when_with("ada", id, adds("eve", Role::Admin)).duplicate_of(&first);
+    let Outcome::Duplicate(duplicate) = again.outcome else { panic!() };
+    assert_eq!(duplicate.standing, None);
+}
+
+#[test]
 fn g3_a_rejection_spends_the_id() {
     let mut story = Story::group(&[]);
     let id = story.new_id();
