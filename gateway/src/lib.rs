@@ -30,6 +30,8 @@ mod session;
 mod shared;
 mod slab;
 mod telemetry;
+#[cfg(test)]
+mod testing;
 mod tickets;
 mod time;
 mod wheel;

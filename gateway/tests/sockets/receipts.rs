@@ -1,0 +1,106 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use verbatim_schemas::{EventBody, Kind, Seq};
+
+use crate::support::{Served, group};
+
+#[tokio::test]
+async fn receipts_are_merged_and_each_frame_is_acknowledged() {
+    let served = Served::start().await;
+    let world = &served.world;
+    let conversation = group(world, 1);
+    world.create(Kind::Group, conversation, "ada", &["bob"]);
+    for number in 0..9 {
+        world.say(conversation, "ada", &number.to_string());
+    }
+    let mut bob = served.open("bob").await;
+    let mut ada = served.open("ada").await;
+    let receipt = |name: &str, seq: u64, reference: &str| {
+        let mut frame = json!({"type": "receipt", "conversation_id": conversation});
+        frame[name] = json!(seq);
+        frame["ref"] = json!(reference);
+        frame
+    };
+    bob.send(receipt("delivered", 1, "first")).await;
+    let ack = bob.until("ack").await;
+    assert_eq!((&ack["ref"], &ack["delivered"], &ack["read"]), (&json!("first"), &json!(1), &json!(0)));
+    assert!(ack["position"].is_string());
+    bob.send(receipt("delivered", 5, "second")).await;
+    bob.send(receipt("read", 3, "third")).await;
+    bob.send(receipt("delivered", 4, "fourth")).await;
+    bob.drained().await;
+    assert_eq!(world.submitted.lock().unwrap().len(), 1, "the others wait");
+    served.pass(Duration::from_secs(2)).await;
+    for reference in ["second", "third", "fourth"] {
+        let ack = bob.until("ack").await;
+        assert_eq!(ack["ref"], reference);
+        assert_eq!((&ack["delivered"], &ack["read"]), (&json!(5), &json!(3)));
+    }
+    let submitted = world.submitted.lock().unwrap().clone();
+    let [_, EventBody::Read(read)] = submitted.as_slice() else { panic!("{submitted:?}") };
+    assert_eq!((read.up_to, read.delivered), (Seq(3), Some(Seq(5))));
+    let ticks: Vec<(Value, Value)> = ada
+        .drained()
+        .await
+        .iter()
+        .map(|frame| (frame["delivered"].clone(), frame["read"].clone()))
+        .collect();
+    assert_eq!(ticks, [(json!(1), json!(0)), (json!(5), json!(3))]);
+}
+
+#[tokio::test]
+async fn what_waits_is_written_when_the_socket_closes() {
+    let served = Served::start().await;
+    let world = &served.world;
+    let conversation = group(world, 1);
+    world.create(Kind::Group, conversation, "ada", &["bob"]);
+    world.say(conversation, "ada", "one");
+    world.say(conversation, "ada", "two");
+    let mut ada = served.open("ada").await;
+    let mut bob = served.open("bob").await;
+    for seq in [1, 2] {
+        let receipt = json!({"type": "receipt", "conversation_id": conversation, "read": seq});
+        bob.send(receipt).await;
+    }
+    bob.ws.close(None).await.unwrap();
+    assert_eq!(ada.expect("receipt").await["read"], 1);
+    assert_eq!(ada.expect("receipt").await["read"], 2);
+}
+
+#[tokio::test]
+async fn a_receipt_names_something_and_stays_within_the_head() {
+    let served = Served::start().await;
+    let conversation = group(&served.world, 1);
+    served.world.create(Kind::Group, conversation, "ada", &[]);
+    let mut ada = served.open("ada").await;
+    let empty = ada.ask(json!({"type": "receipt", "conversation_id": conversation})).await;
+    assert_eq!((&empty["code"], &empty["field"]), (&json!("invalid"), &json!("read")));
+    let beyond =
+        ada.ask(json!({"type": "receipt", "conversation_id": conversation, "read": 7})).await;
+    assert_eq!(beyond["code"], "beyond_head");
+}
+
+#[tokio::test]
+async fn in_large_conversations_only_oneself_hears_of_ones_receipts() {
+    let served = Served::start().await;
+    let world = &served.world;
+    let conversation = group(world, 1);
+    world.create(Kind::Group, conversation, "ada", &["bob", "cid"]);
+    for number in 0..260 {
+        world.add(conversation, "ada", &format!("member{number}"));
+    }
+    world.say(conversation, "ada", "one");
+    world.say(conversation, "ada", "two");
+    let mut bob = served.open("bob").await;
+    let mut laptop = served.open("bob@laptop").await;
+    let mut cid = served.open("cid").await;
+    bob.ask(json!({"type": "receipt", "conversation_id": conversation, "read": 1})).await;
+    for socket in [&mut bob, &mut laptop] {
+        let counts = socket.expect("unread").await;
+        assert_eq!((&counts["unread"], &counts["read"]), (&json!(1), &json!(1)));
+        assert_eq!(counts["head_seq"], 2);
+    }
+    served.delivered().await;
+    assert!(cid.drained().await.is_empty());
+}
