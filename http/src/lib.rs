@@ -15,6 +15,7 @@
 //! | [`query`], [`paging`] | query strings and pages |
 //! | [`position`] | read-your-writes |
 //! | [`command`] | what commands take: idempotency, `respond-async` |
+//! | [`documents`] | OpenAPI, AsyncAPI and the page for people |
 //! | [`fallback`] | unknown routes and wrong methods |
 //!
 //! [`Layout`]: verbatim_ports::log::Layout
@@ -22,6 +23,7 @@
 pub mod body;
 pub mod caller;
 pub mod command;
+pub mod documents;
 pub mod fallback;
 pub mod mount;
 pub mod paging;
@@ -33,6 +35,7 @@ pub mod refusal;
 pub use body::{BodyLimits, StrictJson};
 pub use caller::{Caller, ClientAddr, bearer};
 pub use command::{IdempotencyKey, RespondAsync, mark_duplicate};
+pub use documents::documents_router;
 pub use fallback::with_fallbacks;
 pub use mount::Mount;
 pub use paging::{CursorPaging, RevPaging, SeqPaging};
