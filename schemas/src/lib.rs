@@ -7,7 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`ids`] | user, device, conversation and command ids |
-//! | [`number`] | [`Seq`](number::Seq), [`Rev`](number::Rev), [`Src`](number::Src), [`Timestamp`](time::Timestamp) |
+//! | [`number`], [`time`] | [`Seq`], [`Rev`], [`Src`], [`Timestamp`] |
 //! | [`content`] | bounded text, names and metadata |
 //! | [`event`] | what was proposed: the records of `chat.events` |
 //! | [`ruling`] | what counts: the records of `chat.timeline` |
