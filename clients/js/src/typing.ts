@@ -2,6 +2,8 @@ import type { Clock } from './clock.js';
 
 /** At most one frame in this time, however fast someone types. */
 const EVERY_MS = 3_000;
+/** Also after a message went out: servers drop what comes faster, and then the next key has to try again. */
+const LEAST_MS = 1_100;
 /** Somewhat longer than that, so that the sign does not flicker between two frames. */
 const LASTS_MS = 5_000;
 const MAX_SHOWN = 50;
@@ -30,7 +32,8 @@ export class Typing {
 
   /** The message went out: the next key starts a new sign. */
   ended(conversationId: string): void {
-    this.#sent.delete(conversationId);
+    const sent = this.#sent.get(conversationId);
+    if (sent !== undefined) this.#sent.set(conversationId, Math.min(sent, sent + LEAST_MS - EVERY_MS));
   }
 
   users(conversationId: string): string[] {

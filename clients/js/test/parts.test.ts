@@ -143,6 +143,14 @@ test('typing is sent sparingly and ends by itself or with the message', async ()
     await clock.advance(100);
   }
   assert.equal(server.socket.of('typing').length, 2);
+  await clock.advance(5_000);
+  client.typing('c1');
+  await client.send('c1', 'sent').done;
+  client.typing('c1');
+  assert.equal(server.socket.of('typing').length, 3, 'not at once after a message');
+  await clock.advance(1_200);
+  client.typing('c1');
+  assert.equal(server.socket.of('typing').length, 4, 'but sooner than without one');
   server.socket.push({ type: 'typing', conversation_id: 'c1', user_id: 'bob' });
   assert.deepEqual(client.typingUsers('c1'), ['bob']);
   await clock.advance(5_000);

@@ -37,7 +37,9 @@ export class OwnServer {
   /** The same port again after the first time, since the pages know no other. */
   async start() {
     const listen = this.base ? new URL(this.base).host : '127.0.0.1:0';
-    const child = spawn(this.bin, ['serve', '--dev', '--data', this.#data, '--listen', listen], { stdio: ['ignore', 'pipe', 'inherit'] });
+    // The server takes every VERBATIM_ variable for a setting and refuses those it does not know.
+    const { VERBATIM_BIN: _, ...env } = process.env;
+    const child = spawn(this.bin, ['serve', '--dev', '--data', this.#data, '--listen', listen], { env, stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child = child;
     const lines = createInterface({ input: /** @type {import('node:stream').Readable} */ (child.stdout) });
     const started = new Promise((resolve, reject) => {

@@ -42,7 +42,7 @@ export const STEPS = [
 
   ['typing and presence show', async ({ ann, bob, shoot }) => {
     await ann.page.locator('.chat .bar-about', { hasText: 'online' }).waitFor();
-    await bob.composer().pressSequentially('let me think');
+    await bob.composer().pressSequentially('let me think', { delay: 150 });
     await ann.page.locator('.chat .bar-about', { hasText: 'typing…' }).waitFor();
     await shoot(ann, 'typing');
     await bob.composer().fill('');
