@@ -29,8 +29,9 @@ use super::{
 /// The states of all partitions in one file. Dropping it writes what is queued and waits for the
 /// threads.
 pub struct EmbeddedConversations {
-    writer: Writer,
+    // Dropped in this order: a connection that only reads can't clear the WAL away.
     readers: Readers,
+    writer: Writer,
     /// Freed last: until then something may still be written.
     _folder: Arc<DataFolder>,
 }
@@ -48,7 +49,7 @@ impl EmbeddedConversations {
         let database = folder.database("conversations", Synchronous::Normal, SCHEMA);
         let writer = Writer::open(&database)?;
         let readers = Readers::open(&database, READERS)?;
-        Ok(Self { writer, readers, _folder: folder.clone() })
+        Ok(Self { readers, writer, _folder: folder.clone() })
     }
 }
 

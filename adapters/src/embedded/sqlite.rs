@@ -2,7 +2,8 @@
 //!
 //! A file is written by one thread ([`Writer`]) and read by a few ([`Readers`]), each with a
 //! connection of its own and a bounded queue before it: SQLite blocks, so it stays off the async
-//! threads. In WAL mode neither waits for the other.
+//! threads. In WAL mode neither waits for the other. Readers are dropped before the writer: the last
+//! connection to close clears the WAL away, which one that only reads can't.
 //!
 //! ```no_run
 //! # async fn example(folder: &verbatim_adapters::embedded::folder::DataFolder) -> Result<(), verbatim_ports::StoreError> {
@@ -22,6 +23,8 @@ mod crew;
 mod failure;
 mod open;
 mod readers;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use failure::{Failure, Outcome};

@@ -3,4 +3,6 @@
 
 mod broken;
 mod contract;
+mod opening;
+mod stopping;
 mod support;

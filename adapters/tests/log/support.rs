@@ -9,12 +9,17 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tempfile::TempDir;
 use verbatim_adapters::embedded::{
     folder::DataFolder,
     log::{EmbeddedLog, LogSettings},
 };
-use verbatim_ports::{StoreError, clock::Clock, log::EventLog};
+use verbatim_ports::{
+    StoreError,
+    clock::Clock,
+    log::{Appended, EventLog, NewRecord, Stream},
+};
 use verbatim_schemas::Timestamp;
 
 /// Far longer than anything takes that comes at all.
@@ -58,4 +63,20 @@ pub fn open_with(
 pub fn opener(settings: LogSettings) -> impl AsyncFn() -> Arc<dyn EventLog> {
     let folder = TempDir::new().unwrap();
     async move || Arc::new(open(folder.path(), settings).unwrap()) as Arc<dyn EventLog>
+}
+
+pub fn record(partition: u32, value: &str) -> NewRecord {
+    let value = Bytes::copy_from_slice(value.as_bytes());
+    NewRecord { partition, key: Bytes::from_static(b"key"), value }
+}
+
+/// Appends in one call.
+pub async fn append(
+    log: &dyn EventLog,
+    stream: Stream,
+    partition: u32,
+    values: &[&str],
+) -> Vec<Appended> {
+    let records = values.iter().map(|value| record(partition, value)).collect();
+    log.append(stream, records).await.unwrap()
 }

@@ -54,7 +54,7 @@ fn instructions(connection: &mut Connection, size: u64) -> u64 {
         spent: [(user(1), id(4)), (user(1), id(size))].into(),
         memories: [(user(1), 4)].into(),
     };
-    let mut load = || read::part(connection, 0, conversation, &needs).unwrap();
+    let load = || read::part(connection, 0, conversation, &needs).unwrap();
     let part = load();
     assert_eq!(part.members.len(), 4, "0, 1, 2 stand longest, and 5 is named");
     assert_eq!(part.spent.len(), 5, "0 to 3 are the oldest, and 4 is named");

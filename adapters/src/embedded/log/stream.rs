@@ -106,12 +106,13 @@ impl StreamLog {
 
 impl Drop for StreamLog {
     fn drop(&mut self) {
+        // Before the writer: the last connection to go clears the WAL away, which one that only
+        // reads can't.
+        self.readers.close();
         self.queue.close();
         if let Some(writer) = self.writer.take() {
             // It catches its own panics, so there is nothing to learn.
             let _ = writer.join();
         }
-        // Tails may live longer; the file may not stay open.
-        self.readers.close();
     }
 }

@@ -10,6 +10,7 @@ use super::{crew::Crew, failure::Outcome, open::Database};
 /// A few threads that read a file. Dropping it does what is queued, then waits for the threads.
 pub struct Readers {
     crew: Crew,
+    limit: Duration,
 }
 
 /// How long one read may take: a transaction that reads keeps the WAL from being written back.
@@ -26,14 +27,22 @@ impl Readers {
     /// As [`Database::reader`].
     pub fn open(database: &Database, threads: usize) -> Result<Self, StoreError> {
         let connections: Result<Vec<_>, _> = (0..threads).map(|_| database.reader()).collect();
-        Ok(Self { crew: Crew::start(database.schema.name, connections?, QUEUE * threads)? })
+        let crew = Crew::start(database.schema.name, connections?, QUEUE * threads)?;
+        Ok(Self { crew, limit: READ_LIMIT })
+    }
+
+    /// Another limit than [`READ_LIMIT`]. A read that ends within a few thousand of SQLite's
+    /// instructions ends before it is looked at.
+    #[must_use]
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     /// Runs a job that reads, all of one moment.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] at once when the queue is full, and when the read takes longer
-    /// than [`READ_LIMIT`]; the job's.
+    /// than its limit; the job's.
     pub fn read<T, F>(
         &self,
         job: F,
@@ -42,8 +51,9 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
     {
+        let limit = self.limit;
         self.crew.call(move |connection| {
-            let end = now() + READ_LIMIT;
+            let end = now() + limit;
             connection.progress_handler(INSTRUCTIONS, Some(move || now() > end))?;
             let transaction = connection.transaction()?;
             let value = job(&transaction);

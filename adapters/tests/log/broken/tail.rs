@@ -34,7 +34,7 @@ impl BrokenTail {
 
     fn seventh(&mut self) -> bool {
         self.count += 1;
-        self.count % 7 == 0
+        self.count.is_multiple_of(7)
     }
 
     fn spoil(&mut self, batch: &mut Batch) {
