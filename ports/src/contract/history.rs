@@ -39,7 +39,7 @@ pub async fn history_contract(
     let woken = positions::woken(empty().await, patience).await;
     check("who waits is woken", woken)?;
 
-    let scene = Scene::begin(empty().await, Story::new(7, 420), patience).await;
+    let scene = Scene::begin(empty().await, Story::new(7, 220), patience).await;
     let mut scene = scene.map_err(|what| Breach { promise: "a story is taken", what })?;
     read(&scene).await?;
     check("positions", positions::at_once(&scene).await)?;

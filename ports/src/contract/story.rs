@@ -44,12 +44,15 @@ pub struct Story {
 
 const NAMES: [&str; 7] = ["ann", "bob", "cid", "dora", "eve", "Zoe", "~9"];
 
+/// Who comes at the end, or never.
+const OTHERS: [&str; 4] = ["back", "late", "newcomer", "stranger"];
+
 impl Story {
     /// Tells a story of so many commands; another seed tells another one.
     pub fn new(seed: u64, commands: usize) -> Self {
         let mut story = Self {
             told: Conversations::new(LAYOUT),
-            users: NAMES.iter().chain(&["stranger"]).map(|name| user(name)).collect(),
+            users: NAMES.iter().chain(&OTHERS).map(|name| user(name)).collect(),
             conversations: Vec::new(),
             history: BTreeMap::new(),
             canaries: Vec::new(),
@@ -60,6 +63,7 @@ impl Story {
         for _ in 0..commands {
             story.step();
         }
+        story.end();
         story
     }
 
@@ -126,6 +130,25 @@ impl Story {
             // A time of membership without a message, and nothing after it but the coming back.
             self.told.remove(conversation, "dora", "dora");
             self.told.add(conversation, "ann", "dora", Role::Member);
+        }
+    }
+
+    /// In some conversations the last message is hidden from somebody who is there.
+    fn end(&mut self) {
+        for index in [0, 2, 4, 5] {
+            let conversation = self.conversations[index];
+            let members = self.told.state(conversation).members;
+            let admin = members.into_iter().find(|(_, member)| member.role == Role::Admin);
+            let Some((admin, _)) = admin else { continue };
+            let admin = admin.as_str();
+            for name in ["back", "late"] {
+                self.told.add(conversation, admin, name, Role::Member);
+                self.say(conversation, admin);
+                self.told.remove(conversation, admin, name);
+            }
+            self.say(conversation, admin);
+            self.told.add(conversation, admin, "back", Role::Member);
+            self.told.add(conversation, admin, "newcomer", Role::Member);
         }
     }
 

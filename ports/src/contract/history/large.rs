@@ -35,7 +35,7 @@ pub(super) async fn receipts(empty: [Arc<dyn History>; 2], patience: Duration) -
             let reader = user(name);
             let grant = scene.grant(channel, &reader).await?;
             let grant = grant.ok_or_else(|| format!("{name} may not read"))?;
-            let found = all_receipts(&scene, &grant, 100).await?;
+            let found = all_receipts(&scene, &grant, 100, count as usize).await?;
             let told = &scene.model.conversations[&channel];
             let public = count == bound;
             let expected: Vec<_> = told
