@@ -128,9 +128,9 @@ fn signal(child: &Child, signal: i32) -> Result<()> {
     Ok(())
 }
 
-/// The binary: `VERBATIM_BIN`, or beside the test's own in the target folder.
+/// The binary: `TEST_VERBATIM_BIN`, or beside the test's own in the target folder.
 pub fn binary() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("VERBATIM_BIN") {
+    if let Some(path) = std::env::var_os("TEST_VERBATIM_BIN") {
         return Ok(path.into());
     }
     let own = std::env::current_exe()?;

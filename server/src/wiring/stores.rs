@@ -76,12 +76,12 @@ pub fn open(folder: &Path, partitions: u32, vfs: Option<String>) -> anyhow::Resu
     with_faults(stores)
 }
 
-/// The stores with the faults that `VERBATIM_TEST_FAULTS` names.
+/// The stores with the faults that `TEST_VERBATIM_FAULTS` names.
 #[cfg(feature = "faults")]
 fn with_faults(mut stores: Stores) -> anyhow::Result<Stores> {
     use verbatim_adapters::faults::Faults;
-    let Ok(text) = std::env::var("VERBATIM_TEST_FAULTS") else { return Ok(stores) };
-    let faults = Arc::new(Faults::parse(&text).context("VERBATIM_TEST_FAULTS is not readable")?);
+    let Ok(text) = std::env::var("TEST_VERBATIM_FAULTS") else { return Ok(stores) };
+    let faults = Arc::new(Faults::parse(&text).context("TEST_VERBATIM_FAULTS is not readable")?);
     stores.log = faults.log(stores.log);
     stores.conversations = faults.conversations(stores.conversations);
     stores.history_writer = faults.history(stores.history_writer);
