@@ -123,7 +123,7 @@ async fn act(
             let rebuild = projectors.rebuild_history()?;
             let mut progress = rebuild.progress.clone();
             loop {
-                let now = progress.borrow_and_update().clone();
+                let now = *progress.borrow_and_update();
                 say(write, &json!({ "progress": now })).await?;
                 if progress.changed().await.is_err() {
                     break;

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::{Json, Router, extract::State, response::IntoResponse, routing::get};
+use axum::{Json, Router, extract::State, response::IntoResponse};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use verbatim_gateway::Gateway;
-use verbatim_http::Refusal;
+use verbatim_http::{Mount, Refusal};
 use verbatim_ports::clock::Clock;
 use verbatim_projectors::{Handle, readiness};
-use verbatim_schemas::{Code, Problem};
+use verbatim_schemas::{
+    Code, Problem,
+    routes::{self, Service},
+};
 
 use crate::{auth::Verifier, shutdown::Shutdown};
 
@@ -33,9 +36,11 @@ pub struct Health {
 impl Health {
     /// The two routes.
     pub fn router(self) -> Router {
-        Router::new()
-            .route("/v1/health/live", get(async || Json(json!({ "status": "live" }))))
-            .route("/v1/health/ready", get(ready))
+        Mount::new(Service::Server)
+            .route(&routes::HEALTH_LIVE, async || Json(json!({ "status": "live" })))
+            .route(&routes::HEALTH_READY, ready)
+            // The token route is there in development mode only.
+            .finish_partly()
             .with_state(self)
     }
 
