@@ -22,6 +22,7 @@ export class Copy {
     this.messages = [];
     this.merge(page.items);
     this.hasOlder = page.next !== null;
+    for (const message of page.items) this.#readOwn(message);
   }
 
   /** An older page, newest first. */
@@ -47,6 +48,7 @@ export class Copy {
   entry(entry: Entry): void {
     const { message } = entry;
     if (message) this.message(message, entry.kind !== 'message');
+    if (message && entry.kind === 'message') this.#readOwn(message);
     if (this.members && entry.member) this.#member(entry);
   }
 
@@ -82,6 +84,11 @@ export class Copy {
 
   setMembers(members: Member[]): void {
     this.members = new Map(members.slice(0, MAX_MEMBERS).map((member) => [member.user_id, member]));
+  }
+
+  /** Who writes has read what was there: the server moves the mark without a receipt. */
+  #readOwn({ sender, seq, created_at }: Message): void {
+    if ((this.receipts.get(sender)?.read ?? 0) < seq) this.receipt({ user_id: sender, delivered: seq, read: seq, at: created_at });
   }
 
   #member(entry: Entry): void {

@@ -193,6 +193,15 @@ test('ticks count those who were members when the message was written', () => {
   assert.equal(progress(copy, 'ann')(message), 'read');
 });
 
+test('who answers has read', () => {
+  const copy = new Copy('c1');
+  const message = (seq: number, sender: string) => ({ id: `m${seq}`, conversation_id: 'c1', seq, rev: seq, sender, text: '', created_at: '' });
+  copy.load({ items: [message(1, 'ann')], next: null });
+  assert.equal(progress(copy, 'ann', 'bob')(message(1, 'ann')), 'sent');
+  copy.entry({ conversation_id: 'c1', rev: 2, kind: 'message', message: message(2, 'bob') });
+  assert.equal(progress(copy, 'ann', 'bob')(message(1, 'ann')), 'read');
+});
+
 test('of two copies of a message the higher rev stays', () => {
   const copy = new Copy('c1');
   const message = (rev: number, text: string) => ({ id: 'm', conversation_id: 'c1', seq: 1, rev, sender: 'bob', text, created_at: '' });

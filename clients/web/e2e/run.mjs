@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { OwnServer, RunningServer } from './server.mjs';
-import { STEPS } from './steps.mjs';
+import { LEFT_OUT, STEPS } from './steps.mjs';
 
 const CHROMIUM = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => path && existsSync(path));
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
@@ -30,6 +30,7 @@ const profile = mkdtempSync(join(tmpdir(), 'verbatim-browser-'));
 const server = bin && !values.base ? new OwnServer(bin) : new RunningServer(String(values.base));
 let passed = 0;
 let failed = 0;
+let leftOut = 0;
 /** @type {import('playwright-core').Browser | undefined} */
 let browser;
 try {
@@ -39,7 +40,11 @@ try {
   for (const [name, step] of STEPS) {
     const started = Date.now();
     try {
-      await step(world);
+      if ((await step(world)) === LEFT_OUT) {
+        leftOut++;
+        console.log(`-     ${name}: left out, it needs a server of its own (VERBATIM_BIN)`);
+        continue;
+      }
       for (const person of [world.ann, world.bob]) assert.deepEqual(person.problems, [], `errors in ${person.name}'s window`);
       passed++;
       console.log(`ok    ${name} (${Date.now() - started} ms)`);
@@ -58,7 +63,7 @@ try {
   rmSync(profile, { recursive: true, force: true });
 }
 console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 && passed === STEPS.length ? 0 : 1);
+process.exit(failed === 0 && passed + leftOut === STEPS.length ? 0 : 1);
 
 /** @param {import('./person.mjs').Person} person @param {string} name */
 async function shoot(person, name) {
