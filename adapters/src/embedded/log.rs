@@ -1,11 +1,11 @@
 //! [`EventLog`] on SQLite.
 //!
 //! Each stream is a file of its own with one table a partition, written by one thread with group
-//! commit ([`writer`]): it takes whatever queued while the last transaction was syncing, writes it in
+//! commit (`writer`): it takes whatever queued while the last transaction was syncing, writes it in
 //! one transaction, publishes it to the tails and acknowledges it. `chat.events` is synced before
 //! that; `chat.timeline` is not, since it can be computed again.
 //!
-//! A tail that keeps up is served from memory ([`published`]) and never touches SQLite; one that lags
+//! A tail that keeps up is served from memory (`published`) and never touches SQLite; one that lags
 //! reads batches from the file until it meets the memory.
 
 mod published;
