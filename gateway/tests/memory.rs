@@ -1,6 +1,9 @@
 //! What an idle socket costs in heap, counted by an allocator over the whole process. The clients are
 //! bare file descriptors, so that what is counted is the server's.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![expect(clippy::large_futures, reason = "the client's handshake; a test has few of them")]
+
 mod support;
 
 use std::{

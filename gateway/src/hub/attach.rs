@@ -147,7 +147,7 @@ impl Hub {
                 Base::At(_) => None,
             };
             if let Some(socket) = self.index.sockets.get_mut(slot)
-                && (until.is_some() || socket.skips.is_some())
+                && (until.is_some() || !socket.skips.is_empty())
             {
                 socket.set_skip(*id, until);
             }

@@ -119,10 +119,7 @@ impl Hub {
             }
             let Some(socket) = index.sockets.get(link.place) else { continue };
             // Where the heads that were sent are ahead of what is delivered here, they say more.
-            let ahead = socket
-                .skips
-                .as_ref()
-                .is_some_and(|skips| skips.iter().any(|(other, _)| *other == partition));
+            let ahead = socket.skips_in(partition);
             if ahead {
                 continue;
             }

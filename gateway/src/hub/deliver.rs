@@ -60,14 +60,12 @@ impl Hub {
         let sockets = &mut self.index.sockets;
         partition.ahead.retain(|slot| {
             let Some(socket) = sockets.get_mut(*slot) else { return false };
-            let Some(skips) = &mut socket.skips else { return false };
-            skips.retain(|(other, until)| *other != src.partition || *until > src.offset);
-            let more =
-                skips.iter().any(|(other, until)| *other == src.partition && *until != u64::MAX);
-            if skips.is_empty() {
-                socket.skips = None;
+            let passed = |until: &u64| *until <= src.offset;
+            socket.skips.retain(|(other, until)| *other != src.partition || !passed(until));
+            if socket.skips.is_empty() {
+                socket.skips = Vec::new();
             }
-            more
+            socket.skips_in(src.partition) && !socket.is_behind(src.partition)
         });
     }
 
@@ -110,11 +108,10 @@ impl Hub {
                 break;
             };
             let for_it = self.index.sockets.get(slot).is_some_and(|socket| !socket.skips(src));
-            if for_it && self.index.subscribe(slot, id, context.kind, head) {
-                if context.kind == Kind::Channel {
-                    let frame = encode::unread(id, head.0, head.1, None);
-                    self.tell(slot, id, frame, now);
-                }
+            let new = for_it && self.index.subscribe(slot, id, context.kind, head);
+            if new && context.kind == Kind::Channel {
+                let frame = encode::unread(id, head.0, head.1, None);
+                self.tell(slot, id, frame, now);
             }
         }
     }

@@ -40,7 +40,7 @@ pub(super) struct Socket {
     conversations: Vec<Link>,
     /// Per partition, up to which record rulings are not for this socket, because the heads it was
     /// sent include them; `u64::MAX` while the partition's heads were not sent at all.
-    pub(super) skips: Option<Box<Vec<(u32, u64)>>>,
+    pub(super) skips: Vec<(u32, u64)>,
     /// How many channels it views.
     pub(super) views: usize,
 }
@@ -48,24 +48,24 @@ pub(super) struct Socket {
 impl Socket {
     /// Whether a ruling is not for this socket.
     pub(super) fn skips(&self, src: Src) -> bool {
-        self.skips.as_ref().is_some_and(|skips| {
-            skips
-                .iter()
-                .any(|(partition, until)| *partition == src.partition && src.offset <= *until)
-        })
+        let mut skips = self.skips.iter();
+        skips.any(|(partition, until)| *partition == src.partition && src.offset <= *until)
+    }
+
+    /// Whether it skips anything of a partition.
+    pub(super) fn skips_in(&self, partition: u32) -> bool {
+        self.skips.iter().any(|(other, _)| *other == partition)
     }
 
     /// Whether the partition's heads have yet to be sent.
     pub(super) fn is_behind(&self, partition: u32) -> bool {
-        let behind = (partition, u64::MAX);
-        self.skips.as_ref().is_some_and(|skips| skips.contains(&behind))
+        self.skips.contains(&(partition, u64::MAX))
     }
 
     pub(super) fn set_skip(&mut self, partition: u32, until: Option<u64>) {
-        let mut skips = self.skips.take().unwrap_or_default();
-        skips.retain(|(other, _)| *other != partition);
-        skips.extend(until.map(|until| (partition, until)));
-        self.skips = (!skips.is_empty()).then_some(skips);
+        self.skips.retain(|(other, _)| *other != partition);
+        self.skips.extend(until.map(|until| (partition, until)));
+        self.skips.shrink_to_fit();
     }
 }
 
@@ -97,8 +97,13 @@ impl Index {
 
     pub(super) fn add_socket(&mut self, make: impl FnOnce(u32) -> Arc<Session>) -> Arc<Session> {
         let unset = Arc::new(Session::new(u32::MAX, 0, 0));
-        let socket =
-            Socket { session: unset, user: None, conversations: Vec::new(), skips: None, views: 0 };
+        let socket = Socket {
+            session: unset,
+            user: None,
+            conversations: Vec::new(),
+            skips: Vec::new(),
+            views: 0,
+        };
         let slot = self.sockets.insert(socket);
         let session = make(slot);
         if let Some(socket) = self.sockets.get_mut(slot) {

@@ -17,7 +17,10 @@ async fn those_who_view_get_entries_and_the_others_a_count() {
     let mut cid = served.open("cid").await;
     let view = json!({"type": "view", "conversation_id": channel});
     let ack = bob.ask(view.clone()).await;
-    assert_eq!((&ack["type"], &ack["head_rev"], &ack["head_seq"]), (&json!("ack"), &json!(2), &json!(1)));
+    assert_eq!(
+        (&ack["type"], &ack["head_rev"], &ack["head_seq"]),
+        (&json!("ack"), &json!(2), &json!(1))
+    );
     world.say(channel, "ada", "one");
     world.say(channel, "ada", "two");
     assert_eq!(bob.expect("entry").await["rev"], 3, "right after the head");
@@ -25,9 +28,13 @@ async fn those_who_view_get_entries_and_the_others_a_count() {
     served.delivered().await;
     assert!(bob.drained().await.is_empty());
     let counts = cid.drained().await;
-    assert_eq!(counts, [json!({
-        "type": "unread", "conversation_id": channel, "head_rev": 3, "head_seq": 2,
-    })], "the second is told later");
+    assert_eq!(
+        counts,
+        [json!({
+            "type": "unread", "conversation_id": channel, "head_rev": 3, "head_seq": 2,
+        })],
+        "the second is told later"
+    );
 
     served.pass(Duration::from_secs(13)).await;
     let later = cid.expect("unread").await;
@@ -67,7 +74,9 @@ async fn a_view_meets_a_stream_of_entries_without_a_hole() {
                 break;
             }
             // What was kept while the ack was awaited is of the view before, and so not above it.
-            if frame["type"] == "entry" && frame["rev"].as_u64().unwrap() > ack["head_rev"].as_u64().unwrap() {
+            if frame["type"] == "entry"
+                && frame["rev"].as_u64().unwrap() > ack["head_rev"].as_u64().unwrap()
+            {
                 head += 1;
                 assert_eq!(frame["rev"], head);
             }

@@ -103,6 +103,7 @@ async fn a_client_that_closes_gets_its_code_back() {
     let frame = CloseFrame { code: 4500.into(), reason: "done".into() };
     socket.ws.close(Some(frame)).await.unwrap();
     assert_eq!(socket.closed().await.1, 4500);
+    drop(socket);
     served.until(|gateway| gateway.status().sockets == 0).await;
 }
 

@@ -19,9 +19,12 @@ async fn heads_are_the_latest_first_and_no_more_than_the_bounds() {
     assert_eq!(ada.heads.len(), 250);
     let latest = (0..250).map(|at| json!(group(&world, 299 - at)));
     assert!(ada.heads.iter().map(|head| head["conversation_id"].clone()).eq(latest));
-    assert_eq!(ada.heads[0], json!({
-        "conversation_id": group(&world, 299), "head_rev": 1, "head_seq": 0, "unread": 0, "read": 0,
-    }));
+    assert_eq!(
+        ada.heads[0],
+        json!({
+            "conversation_id": group(&world, 299), "head_rev": 1, "head_seq": 0, "unread": 0, "read": 0,
+        })
+    );
     // Those that are not listed are live all the same.
     world.say(group(&world, 0), "bob", "hi");
     assert_eq!(ada.expect("entry").await["rev"], 2);
@@ -61,8 +64,7 @@ async fn positions_that_make_no_sense_do_no_harm() {
     let served = Served::start().await;
     served.world.create(Kind::Group, group(&served.world, 1), "ada", &[]);
     let authorization = [("authorization", "Bearer ada")];
-    let mut socket =
-        crate::support::Socket::raw(served.address, &authorization).await.unwrap();
+    let mut socket = crate::support::Socket::raw(served.address, &authorization).await.unwrap();
     socket.send(json!({"type": "hello", "since": "nonsense"})).await;
     let error = socket.expect("error").await;
     assert_eq!((&error["code"], &error["field"]), (&json!("bad_position"), &json!("since")));

@@ -32,7 +32,8 @@ async fn what_is_not_ours_is_refused_before_the_upgrade() {
 async fn a_ticket_opens_one_socket() {
     let served = Served::start().await;
     let world = &served.world;
-    let actor = verbatim_ports::auth::Authenticator::authenticate(&*world.parts, "ada@laptop").await;
+    let actor =
+        verbatim_ports::auth::Authenticator::authenticate(&*world.parts, "ada@laptop").await;
     let tickets: &dyn verbatim_ports::auth::Tickets = &*world.parts;
     let ticket = tickets.issue(actor.unwrap()).await.unwrap();
 

@@ -34,8 +34,7 @@ async fn who_joins_hears_of_it_first_and_who_leaves_hears_nothing_more() {
     assert_eq!(seen.len(), 2, "{seen:?}");
     assert_eq!((&seen[0]["type"], &seen[0]["rev"]), (&json!("entry"), &json!(5)));
     assert_eq!(seen[1], json!({"type": "left", "conversation_id": conversation}));
-    let revs: Vec<Value> =
-        ada.drained().await.iter().map(|frame| frame["rev"].clone()).collect();
+    let revs: Vec<Value> = ada.drained().await.iter().map(|frame| frame["rev"].clone()).collect();
     assert_eq!(revs, [3, 4, 5, 6, 7, 8].map(|rev| json!(rev)), "the others see the removal");
 
     let typing = json!({"type": "typing", "conversation_id": conversation});

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use verbatim_gateway::GatewayConfig;
 use verbatim_schemas::Kind;
 
-use crate::support::{Served, World, config, group, user};
+use crate::support::{Served, World, config, group, world::user};
 
 fn watch(users: &[&str]) -> Value {
     json!({"type": "watch", "users": users})
@@ -22,9 +22,12 @@ async fn only_those_who_share_a_conversation_are_told() {
         assert_eq!(ack["type"], "ack");
         for name in ["bob", "nobody"] {
             let first = socket.expect("presence").await;
-            assert_eq!(first, json!({
-                "type": "presence", "user_id": name, "online": false, "last_seen": null,
-            }));
+            assert_eq!(
+                first,
+                json!({
+                    "type": "presence", "user_id": name, "online": false, "last_seen": null,
+                })
+            );
         }
     }
     let bob = served.open("bob").await;

@@ -24,7 +24,10 @@ async fn receipts_are_merged_and_each_frame_is_acknowledged() {
     };
     bob.send(receipt("delivered", 1, "first")).await;
     let ack = bob.until("ack").await;
-    assert_eq!((&ack["ref"], &ack["delivered"], &ack["read"]), (&json!("first"), &json!(1), &json!(0)));
+    assert_eq!(
+        (&ack["ref"], &ack["delivered"], &ack["read"]),
+        (&json!("first"), &json!(1), &json!(0))
+    );
     assert!(ack["position"].is_string());
     bob.send(receipt("delivered", 5, "second")).await;
     bob.send(receipt("read", 3, "third")).await;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use verbatim_gateway::GatewayConfig;
-use verbatim_schemas::{Code, EventBody, Kind, Problem, frames::ServerFrame};
+use verbatim_schemas::{Code, EventBody, Kind, Problem};
 
 use crate::support::{Served, World, config, group, world::Projection, world::Script};
 
@@ -132,7 +132,10 @@ async fn refusals_carry_what_the_table_says() {
     assert_eq!((&refused["retry"], &refused["retry_after_ms"]), (&json!("same_id"), &json!(50)));
     served.world.script(Script::Pending);
     let unknown = ada.ask(message.clone()).await;
-    assert_eq!((&unknown["code"], &unknown["retry"]), (&json!("outcome_unknown"), &json!("same_id")));
+    assert_eq!(
+        (&unknown["code"], &unknown["retry"]),
+        (&json!("outcome_unknown"), &json!("same_id"))
+    );
     assert_eq!(ada.ask(message.clone()).await["duplicate"], true, "it was stored");
 
     served.world.script(Script::Refused(Code::StaleId.into()));
@@ -154,7 +157,8 @@ async fn refusals_carry_what_the_table_says() {
 #[tokio::test]
 async fn fetch_gives_pages_and_says_where_they_end() {
     let world = World::new(2);
-    let served = Served::with(world.clone(), GatewayConfig { fetch_bytes: 1_000, ..config() }).await;
+    let served =
+        Served::with(world.clone(), GatewayConfig { fetch_bytes: 1_000, ..config() }).await;
     let conversation = group(&world, 1);
     world.create(Kind::Group, conversation, "ada", &["bob"]);
     for number in 0..9 {
@@ -166,10 +170,9 @@ async fn fetch_gives_pages_and_says_where_they_end() {
         let fetch = json!({"type": "fetch", "conversation_id": conversation, "after": after});
         let page = bob.ask(fetch).await;
         assert_eq!((&page["type"], &page["head_rev"]), (&json!("entries"), &json!(10)));
-        let parsed: ServerFrame = serde_json::from_value(page.clone()).unwrap();
-        let ServerFrame::Entries { items, .. } = parsed else { panic!("{page}") };
+        let items = page["items"].as_array().unwrap();
         assert!(!items.is_empty());
-        revs.extend(items.iter().map(|entry| entry.rev.0));
+        revs.extend(items.iter().map(|entry| entry["rev"].as_u64().unwrap()));
         after = page["next"].clone();
         if after.is_null() {
             break;
@@ -192,9 +195,7 @@ async fn fetch_waits_for_history_one_at_a_time() {
     world.hold(Projection::History, 1);
     world.say(conversation, "ada", "not in history yet");
     bob.expect("entry").await;
-    let fetch = |reference: &str| {
-        json!({"type": "fetch", "conversation_id": conversation, "after": 1, "ref": reference})
-    };
+    let fetch = |reference: &str| json!({"type": "fetch", "conversation_id": conversation, "after": 1, "ref": reference});
     bob.send(fetch("one")).await;
     bob.send(fetch("two")).await;
     let second = bob.next().await;
@@ -219,9 +220,12 @@ async fn typing_goes_to_the_others_only_and_not_too_often() {
     assert!(ada.drained().await.is_empty());
     assert!(laptop.drained().await.is_empty());
     let seen = bob.drained().await;
-    assert_eq!(seen, [json!({
-        "type": "typing", "conversation_id": conversation, "user_id": "ada",
-    })]);
+    assert_eq!(
+        seen,
+        [json!({
+            "type": "typing", "conversation_id": conversation, "user_id": "ada",
+        })]
+    );
     served.pass(std::time::Duration::from_secs(2)).await;
     ada.send(typing.clone()).await;
     assert_eq!(bob.expect("typing").await["user_id"], "ada");

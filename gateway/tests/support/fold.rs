@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use verbatim_domain::access::{Interval, Membership};
 use verbatim_schemas::{
     ConversationId, Entry, EntryBody, Kind, Rev, Role, Ruling, Seq, Src, Timestamp, UserId,
-    Visibility,
-    rest::Receipt,
+    Visibility, rest::Receipt,
 };
 
 #[derive(Debug, Clone)]

@@ -19,7 +19,7 @@ use verbatim_gateway::{Gateway, GatewayConfig, GatewayDeps};
 use verbatim_http::ClientAddr;
 
 pub use client::Socket;
-pub use world::{World, group, user};
+pub use world::{World, group};
 
 /// A gateway that listens on a port of its own.
 pub struct Served {

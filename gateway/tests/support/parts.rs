@@ -129,7 +129,8 @@ impl PresenceStore for Parts {
     async fn release(&self, gateway: Incarnation, now: Timestamp) -> Result<(), StoreError> {
         let mut online = self.presence.lock().unwrap();
         online.leases.remove(&gateway.0);
-        let gone: Vec<_> = online.users.iter().filter(|(at, _)| *at == gateway.0).cloned().collect();
+        let gone: Vec<_> =
+            online.users.iter().filter(|(at, _)| *at == gateway.0).cloned().collect();
         for (at, user) in gone {
             online.last_seen.insert(user.clone(), now);
             online.users.remove(&(at, user));
@@ -173,9 +174,8 @@ impl PresenceStore for Parts {
     ) -> Result<Vec<Presence>, StoreError> {
         let online = self.presence.lock().unwrap();
         let leased = |at: &uuid::Uuid| online.leases.get(at).is_some_and(|until| *until >= now);
-        let present = |user: &UserId| {
-            online.users.iter().any(|(at, other)| other == user && leased(at))
-        };
+        let present =
+            |user: &UserId| online.users.iter().any(|(at, other)| other == user && leased(at));
         let presence = users.iter().map(|user| Presence {
             user_id: user.clone(),
             online: present(user),

@@ -16,8 +16,10 @@ use verbatim_ports::{
     follow::Checkpoint,
     history::{HistoryStore, InboxCursor, MembershipAt, MessagePage},
     inbox::{InboxCache, InboxHead, UserInbox},
-    log::{AppendFuture, AppendError, Batch, EventLog, Layout, LogError, NewRecord, Ownership,
-        Stream, Tail},
+    log::{
+        AppendError, AppendFuture, Batch, EventLog, Layout, LogError, NewRecord, Ownership, Stream,
+        Tail,
+    },
     rows::ConversationRows,
 };
 use verbatim_schemas::{

@@ -114,7 +114,9 @@ fn frames(session: &Session) -> Vec<Value> {
     while let [first, length, ..] = rest {
         let (head, length) = match length {
             126 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
-            127 => (10, usize::try_from(u64::from_be_bytes(rest[2..10].try_into().unwrap())).unwrap()),
+            127 => {
+                (10, usize::try_from(u64::from_be_bytes(rest[2..10].try_into().unwrap())).unwrap())
+            }
             short => (2, usize::from(*short)),
         };
         if *first == 0x81 {
