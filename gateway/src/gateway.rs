@@ -5,7 +5,6 @@ use std::{
 };
 
 use axum::{Router, extract::FromRef};
-use futures_util::future::{self, Either};
 use tokio::time::MissedTickBehavior;
 use verbatim_domain::Position;
 use verbatim_http::Mount;
@@ -87,8 +86,9 @@ impl Gateway {
         presence::release(shared).await;
     }
 
-    /// Refuses new sockets with 503, tells the others when to come back (`bye`, 1012), and waits up
-    /// to `within` until they are closed. Gives how many are left.
+    /// Refuses new sockets with 503, tells the others when to come back (`bye`, 1012), waits up to
+    /// `within` until they are closed, and gives the presence lease up. Gives how many are left.
+    /// [`run`](Self::run) has to go on meanwhile.
     pub async fn drain(&self, within: Duration) -> usize {
         let shared = &self.shared;
         shared.set_draining();
@@ -110,10 +110,9 @@ impl Gateway {
                 ended.await;
             }
         };
-        match future::select(Box::pin(closed), Box::pin(tokio::time::sleep(within))).await {
-            Either::Left(_) => 0,
-            Either::Right(_) => shared.open.load(Ordering::Acquire),
-        }
+        let _in_time = tokio::time::timeout(within, closed).await;
+        presence::release(shared).await;
+        shared.open.load(Ordering::Acquire)
     }
 
     /// How it is now.

@@ -132,6 +132,10 @@ pub(crate) async fn keep_lease(shared: Arc<Shared>) {
     let mut held = None;
     loop {
         ticks.tick().await;
+        if shared.is_draining() {
+            // The lease is given up, and stays so.
+            return;
+        }
         let now = shared.time.wall();
         let until = now.plus_millis(millis(shared.config.lease));
         match shared.deps.presence.lease(shared.incarnation, until).await {

@@ -185,3 +185,24 @@ async fn connects_meet_a_stream_of_entries_without_a_hole() {
     }
     writer.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_log_that_was_lost_is_followed_from_where_reading_ended() {
+    let served = Served::start().await;
+    let world = &served.world;
+    let conversation = group(world, 1);
+    world.create(Kind::Group, conversation, "ada", &["bob"]);
+    let mut bob = served.open("bob").await;
+    world.say(conversation, "ada", "before");
+    assert_eq!(bob.expect("entry").await["rev"], 2);
+    world.lose_log.store(true, std::sync::atomic::Ordering::SeqCst);
+    world.say(conversation, "ada", "meanwhile");
+    served.until(|gateway| !gateway.status().following).await;
+    world.say(conversation, "ada", "meanwhile as well");
+    let (status, code) = crate::support::Socket::refused(served.address, &[]).await;
+    assert_eq!((status.as_u16(), code.as_str()), (503, "unavailable"), "no new sockets meanwhile");
+    for rev in [3, 4] {
+        assert_eq!(bob.expect("entry").await["rev"], rev);
+    }
+    served.until(|gateway| gateway.status().following).await;
+}

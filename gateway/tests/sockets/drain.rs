@@ -14,6 +14,7 @@ async fn a_gateway_that_goes_says_when_to_come_back() {
     let waiting = Socket::raw(served.address, &[]).await.unwrap();
     sockets.push(waiting);
     served.until(|gateway| gateway.status().sockets == 21).await;
+    served.until(|_| served.world.parts.has_lease()).await;
     let gateway = served.gateway.clone();
     let draining = tokio::spawn(async move { gateway.drain(Duration::from_secs(20)).await });
     let mut delays = std::collections::BTreeSet::new();
@@ -27,10 +28,9 @@ async fn a_gateway_that_goes_says_when_to_come_back() {
     assert!(delays.len() > 10, "they do not all come back at once");
     drop(sockets);
     assert_eq!(draining.await.unwrap(), 0);
+    assert!(!served.world.parts.has_lease(), "the lease is given up");
     let Err(response) = Socket::raw(served.address, &[]).await else { panic!("opened") };
     assert_eq!(response.status().as_u16(), 503);
     assert!(response.headers().contains_key("retry-after"));
-    assert!(served.world.parts.has_lease());
     served.stop().await;
-    assert!(!served.world.parts.has_lease(), "the lease is given up");
 }

@@ -44,6 +44,9 @@ impl Tail for Reader {
     async fn next(&mut self) -> Result<Batch, LogError> {
         loop {
             self.moved.borrow_and_update();
+            if self.world.lose_log.swap(false, Ordering::SeqCst) {
+                return Err(LogError::Unavailable("lost".into()));
+            }
             {
                 let state = self.world.state.lock().unwrap();
                 for (partition, next) in self.next.iter_mut().filter(|_| !state.hidden) {

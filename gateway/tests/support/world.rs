@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -71,6 +71,8 @@ pub struct World {
     pub scripts: Mutex<VecDeque<Script>>,
     /// Commands in the order they were submitted.
     pub submitted: Mutex<Vec<EventBody>>,
+    /// The next read of the log fails.
+    pub lose_log: AtomicBool,
     /// How often the inbox was asked.
     pub inbox_calls: AtomicUsize,
 }
@@ -102,6 +104,7 @@ impl World {
             moved: watch::Sender::new(0),
             scripts: Mutex::default(),
             submitted: Mutex::default(),
+            lose_log: AtomicBool::new(false),
             inbox_calls: AtomicUsize::new(0),
         })
     }

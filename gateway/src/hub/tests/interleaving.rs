@@ -233,6 +233,10 @@ impl Case {
                 }
             }
             assert_eq!(client.last, expected, "{} has everything", client.user);
+            let socket = self.hub.index.sockets.get(client.session.slot).unwrap();
+            let skips: BTreeSet<u32> =
+                socket.skips.iter().map(|(partition, _)| *partition).collect();
+            assert_eq!(skips, client.behind, "skips end");
         }
     }
 }
