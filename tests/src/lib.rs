@@ -1,11 +1,16 @@
 //! Drives the real `verbatim` binary over real sockets.
 //!
 //! [`server`] starts, kills and restarts it; [`rest`] and [`socket`] are clients that know api.md and
-//! nothing of the implementation.
+//! nothing of the implementation. [`record`] takes down what clients did and saw, and [`checker`] says
+//! which promise it breaks.
 
+pub mod checker;
+pub mod record;
 pub mod rest;
+pub mod schema;
 pub mod server;
 pub mod socket;
+pub mod wire;
 
 pub use rest::{Answer, Client};
 pub use server::Server;

@@ -23,6 +23,8 @@ pub struct Socket {
     pub welcome: Value,
     /// The `heads` items that came with it.
     pub heads: Vec<Value>,
+    /// Every text frame that came, byte for byte.
+    pub seen: Vec<String>,
     /// Frames that came while another was awaited.
     pending: std::collections::VecDeque<Value>,
     refs: u64,
@@ -72,6 +74,7 @@ impl Socket {
             stream: Box::new(stream),
             welcome: Value::Null,
             heads: Vec::new(),
+            seen: Vec::new(),
             pending: std::collections::VecDeque::new(),
             refs: 0,
         })
@@ -166,7 +169,10 @@ impl Socket {
     async fn read(&mut self) -> Result<Incoming> {
         loop {
             return Ok(match self.stream.next().await {
-                Some(Ok(Message::Text(text))) => Incoming::Frame(serde_json::from_str(&text)?),
+                Some(Ok(Message::Text(text))) => {
+                    self.seen.push(text.to_string());
+                    Incoming::Frame(serde_json::from_str(&text)?)
+                }
                 Some(Ok(Message::Close(frame))) => {
                     Incoming::Closed(frame.map(|CloseFrame { code, .. }| code.into()))
                 }
