@@ -29,7 +29,8 @@ web: ## Build the page that the server serves
 
 bench: ## Measure against baselines in the same run
 	@scripts/setup run
-	cargo run --release -p verbatim-bench
+	cargo build --release -p verbatim-server -p verbatim-bench
+	target/release/verbatim-bench
 
 release: ## Build the optimised binary: target/release/verbatim
 	@scripts/setup run

@@ -75,7 +75,7 @@ impl History {
     ) -> Result<T, StoreError> {
         blocking(move || {
             let mut connection = version.database.reader()?;
-            let scan = || Ok(job(&*connection.transaction()?)?);
+            let scan = || job(&*connection.transaction()?);
             let result: Outcome<T> = { scan }();
             Ok(result?)
         })
