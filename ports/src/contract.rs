@@ -4,5 +4,6 @@ pub mod breach;
 pub mod conversations;
 pub mod driver;
 pub mod history;
+pub mod inbox;
 pub mod log;
 pub mod story;

@@ -49,6 +49,8 @@ async fn rebuild(scene: &Scene) -> Check {
     let empty = said("checkpoint", history.checkpoint(version, 0).await)?;
     ensure!(empty.is_none(), "a new version begins at {empty:?}");
     scene.fill(version, 40).await?;
+    reads::memberships(scene).await?;
+    reads::inbox(scene).await?;
     ensure!(said("live", history.live().await)? == before, "filling a version made it live");
     let found = said("digest", history.digest(version).await)?;
     ensure!(found == (position.clone(), digest), "the rebuilt version differs");

@@ -1,0 +1,4 @@
+//! Inbox, presence and tickets: the contracts, and that they refuse stores that are broken.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod inbox;
