@@ -64,12 +64,22 @@ impl ConversationStore for EmbeddedConversations {
         partition: u32,
         needs: BatchNeeds,
     ) -> Result<BTreeMap<ConversationId, ConversationState>, StoreError> {
+        self.readers.read(move |connection| read::parts(connection, partition, &needs)).await
+    }
+
+    async fn load_at(
+        &self,
+        partition: u32,
+        expected: Option<Src>,
+        needs: BatchNeeds,
+    ) -> Result<BTreeMap<ConversationId, ConversationState>, StoreError> {
+        // One read is one moment, so one way to the reading thread and back is enough.
         let load = move |connection: &_| {
-            let mut states = BTreeMap::new();
-            for (id, needs) in &needs {
-                states.insert(*id, read::part(connection, partition, *id, needs)?);
+            let now = read::checkpoint(connection, partition)?.map(|checkpoint| checkpoint.src);
+            if now != expected {
+                return Err(StoreError::Fenced.into());
             }
-            Ok(states)
+            read::parts(connection, partition, &needs)
         };
         self.readers.read(load).await
     }

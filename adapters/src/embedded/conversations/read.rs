@@ -1,8 +1,12 @@
 //! Reading what a batch needs. Every statement follows a key or an index and stops where enough was
 //! read, so that the size of a conversation does not matter.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, Params, Row, params};
-use verbatim_domain::state::{ConversationState, Head, MemberRow, Memory, Needs, SpentRow};
+use verbatim_domain::state::{
+    BatchNeeds, ConversationState, Head, MemberRow, Memory, Needs, SpentRow,
+};
 use verbatim_ports::follow::Checkpoint;
 use verbatim_schemas::{
     Chain, CommandId, ConversationId, Digest, Kind, Name, Posting, Rev, Role, Salt, Seq, Timestamp,
@@ -22,6 +26,15 @@ pub(super) fn checkpoint(connection: &Connection, partition: u32) -> Outcome<Opt
             next: columns.number()?,
         })
     })
+}
+
+/// The parts of the conversations' states that `needs` names.
+pub(super) fn parts(
+    connection: &Connection,
+    partition: u32,
+    needs: &BatchNeeds,
+) -> Outcome<BTreeMap<ConversationId, ConversationState>> {
+    needs.iter().map(|(id, needs)| Ok((*id, part(connection, partition, *id, needs)?))).collect()
 }
 
 /// The part of a conversation's state that `needs` names.

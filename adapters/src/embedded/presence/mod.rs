@@ -54,6 +54,8 @@ const READERS: usize = 2;
 pub struct EmbeddedPresence {
     shared: Arc<Shared>,
     readers: Readers,
+    /// The last field: the folder is free again when the database is closed.
+    _folder: Arc<DataFolder>,
 }
 
 struct Shared {
@@ -76,7 +78,7 @@ impl EmbeddedPresence {
     ///
     /// # Errors
     /// As for any database of the folder.
-    pub fn open(folder: &DataFolder, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub fn open(folder: Arc<DataFolder>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let database = folder.database("presence", Synchronous::Normal, SCHEMA);
         settle(&database.writer()?)?;
         let writer = Writer::open(&database)?;
@@ -88,7 +90,7 @@ impl EmbeddedPresence {
             writer,
             queued: AtomicBool::new(false),
         };
-        Ok(Self { shared: Arc::new(shared), readers })
+        Ok(Self { shared: Arc::new(shared), readers, _folder: folder })
     }
 }
 
