@@ -1,6 +1,6 @@
 //! The projectors: they rule on what was proposed, and make the read models from the rulings.
 //!
-//! One [runner](runner) runs them all, each per owned partition: it retries, stops, pauses, and says
+//! One [`runner`] runs them all, each per owned partition: it retries, stops, pauses, and says
 //! how far each has come. Each can run alone, in a process of its own.
 //!
 //! | module | what it holds |
@@ -13,7 +13,7 @@
 //!
 //! A server wires them so:
 //!
-//! ```ignore
+//! ```text
 //! let handle = Projectors::new(log, clock, shutdown)
 //!     .timeline(conversations)
 //!     .history(history_writer.clone())

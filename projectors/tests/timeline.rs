@@ -255,3 +255,25 @@ fn rulings_are_seen_before_the_state_is_saved() {
         assert!(seen_unsaved > 0);
     });
 }
+
+#[test]
+fn rows_of_another_checkpoint_are_not_ruled_on() {
+    run(async {
+        use verbatim_ports::{StoreError, conversations::ConversationStore};
+        let (world, ..) = improvised(2, 50);
+        finish_and_check(&world).await;
+        let store = support::conversations::StoreView::new(&world.conversations, &Chaos::calm());
+        let now = world.conversations.checkpoint(0).map(|checkpoint| checkpoint.src);
+        assert!(store.load_at(0, now, Default::default()).await.is_ok());
+        for other in [
+            None,
+            now.map(|mut src| {
+                src.offset -= 1;
+                src
+            }),
+        ] {
+            let loaded = store.load_at(0, other, Default::default()).await;
+            assert!(matches!(loaded, Err(StoreError::Fenced)), "{loaded:?}");
+        }
+    });
+}
