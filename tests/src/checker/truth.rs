@@ -102,8 +102,7 @@ impl<'a> Truth<'a> {
                 faults.push(Fault::Leaked(format!("{place}, rev {rev}")));
             }
         }
-        let expected: Vec<&Value> =
-            visible.iter().filter_map(|rev| self.entry(*rev)).collect();
+        let expected: Vec<&Value> = visible.iter().filter_map(|rev| self.entry(*rev)).collect();
         if !history.entries.iter().eq(expected.iter().copied()) {
             faults.push(Fault::Disagrees(format!("{place}: entries {revs:?}")));
         }
