@@ -2,6 +2,7 @@
 //! that is the ruling.
 
 #![allow(dead_code, reason = "every test file uses its own part of the language")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use verbatim_domain::{ConversationState, Proposal, apply, decide, state::Needs};
 use verbatim_schemas::{
