@@ -53,16 +53,17 @@ const READERS: usize = 2;
 /// Presence of one process, in `presence.db` of its data folder.
 pub struct EmbeddedPresence {
     shared: Arc<Shared>,
+    writer: Writer,
     readers: Readers,
     /// The last field: the folder is free again when the database is closed.
     _folder: Arc<DataFolder>,
 }
 
+/// What a queued write needs: not the writer, so that dropping the store ends what is queued.
 struct Shared {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     changes: broadcast::Sender<PresenceChanged>,
-    writer: Writer,
     /// Whether a write is queued: one takes all that is due.
     queued: AtomicBool,
 }
@@ -71,6 +72,8 @@ struct Shared {
 struct State {
     leases: Leases,
     last_seen: LastSeen,
+    /// When a lease was last opened or renewed.
+    renewed: Timestamp,
 }
 
 impl EmbeddedPresence {
@@ -78,7 +81,7 @@ impl EmbeddedPresence {
     ///
     /// # Errors
     /// As for any database of the folder.
-    pub fn open(folder: Arc<DataFolder>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub fn open(folder: &Arc<DataFolder>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let database = folder.database("presence", Synchronous::Normal, SCHEMA);
         settle(&database.writer()?)?;
         let writer = Writer::open(&database)?;
@@ -87,10 +90,29 @@ impl EmbeddedPresence {
             clock,
             state: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
-            writer,
             queued: AtomicBool::new(false),
         };
-        Ok(Self { shared: Arc::new(shared), readers, _folder: folder })
+        Ok(Self { shared: Arc::new(shared), writer, readers, _folder: folder.clone() })
+    }
+
+    /// Has what is due written in the background. What is not due yet is written with a later call:
+    /// gateways renew their leases often.
+    fn write_soon(&self) {
+        if self.shared.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let shared = self.shared.clone();
+        let written = self.writer.call(move |connection| shared.write(connection, false));
+        // Queued by now; only a full queue answers at once.
+        if let Some(Err(error)) = written.now_or_never() {
+            self.shared.queued.store(false, Ordering::Release);
+            tracing::warn!(%error, "last seen is not written yet");
+        }
+    }
+
+    async fn write_now(&self) -> Result<(), StoreError> {
+        let shared = self.shared.clone();
+        self.writer.call(move |connection| shared.write(connection, true)).await
     }
 }
 
@@ -119,31 +141,14 @@ impl Shared {
         }
     }
 
-    /// Has what is due written in the background. What is not due yet is written with a later call:
-    /// gateways renew their leases often.
-    fn write_soon(self: &Arc<Self>) {
-        if self.queued.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let shared = self.clone();
-        let written = self.writer.call(move |connection| shared.write(connection, false));
-        // Queued by now; only a full queue answers at once.
-        if let Some(Err(error)) = written.now_or_never() {
-            self.queued.store(false, Ordering::Release);
-            tracing::warn!(%error, "last seen is not written yet");
-        }
-    }
-
-    async fn write_now(self: &Arc<Self>) -> Result<(), StoreError> {
-        let shared = self.clone();
-        self.writer.call(move |connection| shared.write(connection, true)).await
-    }
-
     /// Writes what is due (or everything) in one transaction; what can't be written stays due.
     fn write(&self, connection: &mut Connection, all: bool) -> Outcome<()> {
         self.queued.store(false, Ordering::Release);
         let now = self.clock.now();
-        let due = self.state().last_seen.due(now, all);
+        let (due, renewed) = {
+            let mut state = self.state();
+            (state.last_seen.due(now, all), state.renewed)
+        };
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut upsert = tx.prepare_cached(
             "INSERT INTO last_seen VALUES (?1, ?2, ?3) ON CONFLICT (user)
@@ -153,7 +158,8 @@ impl Shared {
             upsert.execute(params![user.as_str(), millis(seen.at), seen.online])?;
         }
         drop(upsert);
-        tx.prepare_cached("INSERT OR REPLACE INTO alive VALUES (1, ?1)")?.execute([millis(now)])?;
+        tx.prepare_cached("INSERT OR REPLACE INTO alive VALUES (1, ?1)")?
+            .execute([millis(renewed)])?;
         tx.commit()?;
         self.state().last_seen.written(&due, now);
         Ok(())
@@ -170,6 +176,7 @@ impl PresenceStore for EmbeddedPresence {
         let now = self.shared.clock.now();
         {
             let mut state = self.shared.state();
+            state.renewed = state.renewed.max(now);
             let mut changed = state.leases.renew(gateway, until, now);
             changed.iter().for_each(|user| state.last_seen.came(user, now));
             for (user, ended) in state.leases.sweep(now) {
@@ -178,7 +185,7 @@ impl PresenceStore for EmbeddedPresence {
             }
             self.shared.announce(changed);
         }
-        self.shared.write_soon();
+        self.write_soon();
         Ok(())
     }
 
@@ -190,7 +197,7 @@ impl PresenceStore for EmbeddedPresence {
             self.shared.announce(left);
         }
         // Not at most once a minute: it comes once in the life of a gateway.
-        self.shared.write_now().await
+        self.write_now().await
     }
 
     async fn arrive(
@@ -207,7 +214,7 @@ impl PresenceStore for EmbeddedPresence {
             state.last_seen.came(user, now);
             self.shared.announce(vec![user.clone()]);
         }
-        self.shared.write_soon();
+        self.write_soon();
         Ok(())
     }
 
@@ -229,7 +236,7 @@ impl PresenceStore for EmbeddedPresence {
                 }
             }
         }
-        self.shared.write_soon();
+        self.write_soon();
         Ok(())
     }
 
