@@ -1,4 +1,4 @@
-//! The inbox in memory: one [`Partition`] of the log a lock, so that a batch becomes visible at once
+//! The inbox in memory: one `Partition` of the log a lock, so that a batch becomes visible at once
 //! and says so at once. No lock is held across an await.
 
 mod partition;
