@@ -1,16 +1,16 @@
 //! The rule. Pure: no clock, no randomness, no I/O, no async, and no iteration over hash maps.
 //!
-//! [`decide`](decide::decide) rules on one proposed event given its conversation's state;
-//! [`apply`](apply::apply) folds a ruling into that state. Folding `chat.timeline` with `apply` gives
+//! [`decide()`] rules on one proposed event given its conversation's state;
+//! [`apply()`] folds a ruling into that state. Folding `chat.timeline` with `apply` gives
 //! the state again, so the timeline is the authority.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`proposal`] | a record of `chat.events`, read or found unreadable |
 //! | [`state`] | one conversation's own state, as rows; which of them a record needs |
-//! | [`decide`], [`apply`] | the rule |
+//! | [`mod@decide`], [`mod@apply`] | the rule |
 //! | [`chain`] | the hash that ties entries together |
-//! | [`access`] | who may read what: the [`Grant`](access::Grant) |
+//! | [`access`] | who may read what: the [`Grant`] |
 //! | [`watermark`] | how a consumer of the timeline drops repeats and finds gaps |
 //! | [`position`] | tokens for read-your-writes |
 //! | [`partition`] | which partition a conversation belongs to |
