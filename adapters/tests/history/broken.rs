@@ -379,8 +379,8 @@ async fn refused(fault: Fault, patience: Duration) -> &'static str {
         *at = place(&history);
         history
     };
-    let breach = history_contract(empty, again, patience).await.expect_err("the suite passed");
-    println!("{fault:?}: {breach:.300}");
+    let refused = history_contract(empty, again, patience).await;
+    let breach = refused.expect_err("the suite passed");
     breach.promise
 }
 

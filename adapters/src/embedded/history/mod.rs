@@ -124,14 +124,14 @@ impl HistoryWriter for History {
     ) -> Result<(), StoreError> {
         // Whoever writes a version that was dropped meanwhile has to look again which there are.
         let file = self.versions.file(version).map_err(|_| StoreError::Fenced)?;
-        let (versions, written) = (self.versions.clone(), file.clone());
+        let (live, position) = (self.versions.position(), file.position.clone());
         file.writer
             .call(move |connection| {
                 let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 write::apply(&tx, partition, expected, &rows, next)?;
                 tx.commit()?;
                 // On the writing thread, so that it happens even if nobody waits for the answer.
-                versions.moved(&written, next.src);
+                live.moved(version, position.include(next.src));
                 Ok(())
             })
             .await

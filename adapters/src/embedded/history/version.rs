@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -28,7 +28,7 @@ pub(super) struct VersionFile {
     pub(super) database: Database,
     pub(super) writer: Writer,
     pub(super) readers: Readers,
-    position: Mutex<Position>,
+    pub(super) position: Arc<Included>,
     /// The last field: the files go when the connections are closed.
     files: Files,
 }
@@ -44,20 +44,8 @@ impl VersionFile {
         let readers = Readers::open(&database, READERS)?;
         let position: Outcome<Position> = read::position(&database.reader()?, layout);
         let files = Files { main: database.path.clone(), dropped: AtomicBool::new(false) };
-        let position = Mutex::new(position?);
+        let position = Arc::new(Included(Mutex::new(position?)));
         Ok(Self { number, database, writer, readers, position, files })
-    }
-
-    /// What is included now.
-    pub(super) fn position(&self) -> Position {
-        self.position.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Includes a record, and says what is included then.
-    pub(super) fn include(&self, src: Src) -> Position {
-        let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
-        position.include(src);
-        position.clone()
     }
 
     /// Deletes the files when nobody uses them any more.
@@ -75,6 +63,22 @@ impl VersionFile {
             Ok(())
         };
         Ok(sync()?)
+    }
+}
+
+/// What a version includes.
+pub(super) struct Included(Mutex<Position>);
+
+impl Included {
+    pub(super) fn now(&self) -> Position {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Includes a record, and says what is included then.
+    pub(super) fn include(&self, src: Src) -> Position {
+        let mut position = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        position.include(src);
+        position.clone()
     }
 }
 

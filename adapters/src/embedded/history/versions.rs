@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use rusqlite::{Connection, OptionalExtension};
+use verbatim_domain::Position;
 use verbatim_ports::{StoreError, history::Version, log::Layout};
-use verbatim_schemas::Src;
 
 use super::{
     schema,
@@ -18,13 +18,38 @@ use crate::embedded::{
 
 /// The versions that there are: the live one, and at most one that is being built.
 pub(super) struct Versions {
-    folder: Arc<DataFolder>,
     layout: Layout,
     open: RwLock<Open>,
-    /// Of the live version.
-    progress: Progress,
+    position: Arc<LivePosition>,
     /// Taken while versions are made or dropped, one at a time.
     admin: Mutex<Admin>,
+    /// The last field: the folder is free again when the databases are closed.
+    folder: Arc<DataFolder>,
+}
+
+/// The position of the live version. Apart from the files, so that a write that is queued does not
+/// keep them open.
+pub(super) struct LivePosition {
+    live: Mutex<Version>,
+    progress: Progress,
+}
+
+impl LivePosition {
+    /// A version is at a position now.
+    pub(super) fn moved(&self, version: Version, position: Position) {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if *live == version {
+            self.progress.change(|now| *now = position);
+        }
+    }
+
+    /// Another version is live. Its position is read under the lock, so that no move of it is
+    /// missed.
+    fn switch(&self, file: &VersionFile) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        *live = file.number;
+        self.progress.change(|now| *now = file.position.now());
+    }
 }
 
 struct Open {
@@ -49,12 +74,13 @@ impl Versions {
         if found.is_none() {
             set_live(&database, live)?;
         }
-        let progress = Progress::new(layout, file.position());
+        let progress = Progress::new(layout, file.position.now());
+        let position = Arc::new(LivePosition { live: Mutex::new(live), progress });
         Ok(Self {
             folder,
             layout,
             open: RwLock::new(Open { live: file, building: None }),
-            progress,
+            position,
             admin: Mutex::new(Admin { database, next: highest.saturating_add(1) }),
         })
     }
@@ -76,16 +102,12 @@ impl Versions {
 
     /// Of the live version.
     pub(super) fn progress(&self) -> &Progress {
-        &self.progress
+        &self.position.progress
     }
 
-    /// A version includes a record now.
-    pub(super) fn moved(&self, file: &VersionFile, src: Src) {
-        let position = file.include(src);
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        if open.live.number == file.number {
-            self.progress.change(|now| *now = position);
-        }
+    /// Where moves of a version are told.
+    pub(super) fn position(&self) -> Arc<LivePosition> {
+        self.position.clone()
     }
 
     pub(super) fn create(&self) -> Result<Version, StoreError> {
@@ -107,8 +129,7 @@ impl Versions {
         file.sync()?;
         set_live(&admin.database, number)?;
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        // Under the lock, so that `moved` never sets the position of the version before.
-        self.progress.change(|now| *now = file.position());
+        self.position.switch(&file);
         open.building = None;
         let before = std::mem::replace(&mut open.live, file);
         drop(open);

@@ -11,7 +11,7 @@ pub(super) mod warm;
 
 use rusqlite::Connection;
 use verbatim_domain::{Position, access::Range};
-use verbatim_ports::{follow::Checkpoint, log::Layout};
+use verbatim_ports::{StoreError, follow::Checkpoint, log::Layout};
 use verbatim_schemas::Digest;
 
 use super::columns::Columns;
@@ -26,7 +26,14 @@ pub(super) fn position(reads: &Connection, layout: Layout) -> Outcome<Position> 
     while let Some(row) = rows.next()? {
         let mut columns = Columns::new(row);
         let partition = columns.small()?;
-        position.include(columns.src(partition)?);
+        let src = columns.src(partition)?;
+        if src.generation != layout.generation || partition >= layout.partitions {
+            return Err(StoreError::Corrupt(format!(
+                "history is of another layout of the log: it includes record {src:?}"
+            ))
+            .into());
+        }
+        position.include(src);
     }
     Ok(position)
 }
