@@ -1,10 +1,15 @@
 //! Drives the real `verbatim` binary over real sockets.
 //!
 //! [`server`] starts, kills and restarts it; [`rest`] and [`socket`] are clients that know api.md and
-//! nothing of the implementation. [`record`] takes down what clients did and saw, and [`checker`] says
-//! which promise it breaks.
+//! nothing of the implementation. A [`crowd`] of [`chatter`]s with their [`copy`] of what they saw keeps it
+//! busy; [`record`] takes down what they did and saw, and [`checker`] says which promise it breaks.
 
+pub mod chatter;
 pub mod checker;
+pub mod copy;
+pub mod crowd;
+pub mod dice;
+pub mod operator;
 pub mod record;
 pub mod rest;
 pub mod schema;

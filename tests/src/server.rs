@@ -47,16 +47,7 @@ impl Server {
 
     /// Starts it again on the same folder and port.
     pub async fn resume(&mut self) -> Result<()> {
-        let mut child = Command::new(binary()?)
-            .args(["serve", "--dev", "--listen", &self.address, "--data"])
-            .arg(self.data.path())
-            .args(&self.args)
-            .envs(self.env.iter().map(|(key, value)| (key, value)))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true)
-            .spawn()
-            .context("cannot start the server")?;
+        let mut child = self.spawn()?;
         let stdout = child.stdout.take().context("the server has no output")?;
         let mut lines = BufReader::new(stdout).lines();
         loop {
@@ -74,9 +65,37 @@ impl Server {
         Ok(())
     }
 
+    /// Starts it again and kills it after a while, ready or not.
+    pub async fn stumble(&mut self, after: Duration) -> Result<()> {
+        let mut child = self.spawn()?;
+        // Either it ends, which it should not, or the time is up.
+        if let Ok(ended) = timeout(after, child.wait()).await {
+            bail!("the server ended before it was killed: {}", ended?);
+        }
+        Ok(child.kill().await?)
+    }
+
+    fn spawn(&self) -> Result<Child> {
+        Command::new(binary()?)
+            .args(["serve", "--dev", "--listen", &self.address, "--data"])
+            .arg(self.data.path())
+            .args(&self.args)
+            .envs(self.env.iter().map(|(key, value)| (key, value)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start the server")
+    }
+
     /// `127.0.0.1:PORT`.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// The data folder.

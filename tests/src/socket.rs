@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
     tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
@@ -23,6 +23,8 @@ pub struct Socket {
     pub welcome: Value,
     /// The `heads` items that came with it.
     pub heads: Vec<Value>,
+    /// Whether these were not all, because some partitions lag: their heads follow.
+    pub behind: bool,
     /// Every text frame that came, byte for byte.
     pub seen: Vec<String>,
     /// Frames that came while another was awaited.
@@ -74,6 +76,7 @@ impl Socket {
             stream: Box::new(stream),
             welcome: Value::Null,
             heads: Vec::new(),
+            behind: false,
             seen: Vec::new(),
             pending: std::collections::VecDeque::new(),
             refs: 0,
@@ -86,6 +89,7 @@ impl Socket {
         loop {
             let heads = self.expect("heads").await?;
             let items = heads["items"].as_array().context("heads without items")?;
+            self.behind |= heads["behind"] == true;
             self.heads.extend(items.iter().cloned());
             if items.len() < 200 || self.heads.len() >= 500 {
                 return Ok(());
@@ -101,6 +105,16 @@ impl Socket {
     /// Sends any message.
     pub async fn send_raw(&mut self, message: Message) -> Result<()> {
         Ok(self.stream.send(message).await?)
+    }
+
+    /// Sends the beginning of a frame, as a network that fails in the middle of it does.
+    pub async fn send_half_a_frame(&mut self) -> Result<()> {
+        // A masked text frame of 256 bytes, of which two come.
+        let begun = [0x81, 0xFE, 0x01, 0x00, 1, 2, 3, 4, b'{' ^ 1, b'"' ^ 2];
+        match self.stream.get_mut() {
+            MaybeTlsStream::Plain(stream) => Ok(stream.write_all(&begun).await?),
+            _ => bail!("only without TLS"),
+        }
     }
 
     /// Sends a frame with a `ref` and waits for its answer (`ack`, `error` or `entries`); what comes
