@@ -198,7 +198,7 @@ impl Wire {
 /// The opcode and the place of the payload of the first frame, when it is there whole.
 fn whole(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     let (first, second) = (*bytes.first()?, *bytes.get(1)?);
-    let (start, length) = match second & 0x7f {
+    let (start, length): (usize, usize) = match second & 0x7f {
         126 => (4_usize, usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?))),
         127 => (10, usize::try_from(u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?)).ok()?),
         short => (2, usize::from(short)),
