@@ -15,7 +15,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
-use verbatim_http::{ClientAddr, bearer, caller::refused, problem_response};
+use verbatim_http::{ClientAddr, ConnectionPermit, bearer, caller::refused, problem_response};
 use verbatim_ports::auth::Actor;
 use verbatim_schemas::{Code, Problem};
 
@@ -35,10 +35,16 @@ pub(crate) struct Admission {
     shared: Arc<Shared>,
     address: IpAddr,
     connecting: bool,
+    /// The server counts the connection for as long as the socket lives.
+    _connection: Option<ConnectionPermit>,
 }
 
 impl Admission {
-    fn new(shared: &Arc<Shared>, address: IpAddr) -> Result<Self, Problem> {
+    fn new(
+        shared: &Arc<Shared>,
+        address: IpAddr,
+        connection: Option<ConnectionPermit>,
+    ) -> Result<Self, Problem> {
         let config = &shared.config;
         {
             let mut addresses = shared.addresses.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +56,8 @@ impl Admission {
         }
         let open = shared.open.fetch_add(1, Ordering::AcqRel);
         let connecting = shared.connecting.fetch_add(1, Ordering::AcqRel);
-        let admission = Self { shared: shared.clone(), address, connecting: true };
+        let admission =
+            Self { shared: shared.clone(), address, connecting: true, _connection: connection };
         if open >= config.sockets || connecting >= config.connecting {
             return Err(unavailable(shared));
         }
@@ -121,7 +128,9 @@ async fn judge(
         upgrade(&request.method, &request.headers).map_err(|error| Box::new(wrong(error)))?;
     let address = request.extensions.get::<ClientAddr>();
     let address = address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ClientAddr(address)| *address);
-    let admission = Admission::new(shared, address).map_err(|problem| refuse(&problem))?;
+    let connection = request.extensions.get::<ConnectionPermit>().cloned();
+    let admission =
+        Admission::new(shared, address, connection).map_err(|problem| refuse(&problem))?;
     let actor = if request.headers.contains_key(header::AUTHORIZATION) {
         let token = bearer(&request.headers);
         let token = token.ok_or_else(|| refuse(&Code::Unauthenticated.into()))?;

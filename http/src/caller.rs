@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::extract::{FromRef, FromRequestParts};
 use http::{HeaderMap, header, request::Parts};
+use tokio::sync::OwnedSemaphorePermit;
 use verbatim_ports::auth::{Actor, AuthError, Authenticator};
 use verbatim_schemas::{Code, Problem};
 
@@ -12,6 +13,20 @@ use crate::Refusal;
 /// The address that a request comes from, in its extensions. Set by whoever accepts connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddr(pub IpAddr);
+
+/// A connection's share of the bound on all connections, in the extensions of each request. Whoever
+/// upgrades the connection keeps it for as long as the socket lives.
+#[derive(Debug, Clone)]
+pub struct ConnectionPermit(
+    #[expect(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>,
+);
+
+impl ConnectionPermit {
+    /// Holds a share until the last clone is dropped.
+    pub fn new(share: OwnedSemaphorePermit) -> Self {
+        Self(Arc::new(share))
+    }
+}
 
 /// The token of `Authorization: Bearer <token>` (RFC 6750, section 2.1); none when the header is
 /// missing, is there twice, or is of another scheme.

@@ -33,7 +33,7 @@ pub mod query;
 pub mod refusal;
 
 pub use body::{BodyLimits, StrictJson};
-pub use caller::{Caller, ClientAddr, bearer};
+pub use caller::{Caller, ClientAddr, ConnectionPermit, bearer};
 pub use command::{IdempotencyKey, RespondAsync, mark_duplicate};
 pub use documents::documents_router;
 pub use fallback::with_fallbacks;

@@ -16,8 +16,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use verbatim_http::problem_response;
+use tokio::sync::Semaphore;
+use verbatim_http::{ConnectionPermit, problem_response};
 use verbatim_schemas::{Code, Problem};
 
 use super::Acceptor;
@@ -30,13 +30,6 @@ const HEAD_BUFFER: usize = 64 * 1024;
 /// How long sent data may stay untaken (RFC 5482). Above the time that a WebSocket's backlog may
 /// wait by default, so that a socket is closed by the gateway, with a reason.
 const STALLED: Duration = Duration::from_secs(60);
-
-/// A connection's share of the total bound, in the extensions of every request. Whoever upgrades
-/// the connection keeps it for as long as the socket lives.
-#[derive(Debug, Clone)]
-pub struct ConnectionPermit(
-    #[expect(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>,
-);
 
 /// Starts a task for a connection, or turns it away when there is no room.
 pub(super) fn admit(
@@ -56,7 +49,7 @@ pub(super) fn admit(
     // A client that is gone already makes no difference.
     let _ = stream.set_nodelay(true);
     end_when_stalled(&stream);
-    let permit = ConnectionPermit(Arc::new(permit));
+    let permit = ConnectionPermit::new(permit);
     let (acceptor, shutdown) = (Arc::clone(acceptor), shutdown.clone());
     tokio::spawn(run(acceptor, stream, peer, permit, shutdown));
 }

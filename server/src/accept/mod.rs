@@ -19,8 +19,8 @@ use tokio::sync::Semaphore;
 use verbatim_http::BodyLimits;
 
 pub use client_addr::TrustedProxies;
-pub use connection::ConnectionPermit;
 pub use open_files::connections_allowed;
+pub use verbatim_http::ConnectionPermit;
 
 use crate::shutdown::Shutdown;
 use crate::tls::TlsFiles;
