@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -122,6 +122,14 @@ impl Server {
         let Some(mut child) = self.child.take() else { return Ok(None) };
         signal(&child, libc::SIGTERM)?;
         Ok(timeout(Duration::from_secs(60), child.wait()).await??.code())
+    }
+
+    /// Starts it again and waits until it ends by itself, ready or not; how it ended.
+    pub async fn until_end(&mut self) -> Result<ExitStatus> {
+        let mut child = self.spawn()?;
+        let mut stdout = child.stdout.take().context("the server has no output")?;
+        tokio::spawn(async move { tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await });
+        timeout(START, child.wait()).await.context("the server does not end")?.map_err(Into::into)
     }
 
     /// Waits until the server ends by itself; the exit code.
