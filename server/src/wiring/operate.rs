@@ -1,17 +1,19 @@
 //! The commands for an operator: the log as JSON lines, and the projections of a running server.
 
 use std::{
+    borrow::Cow,
     io::{BufWriter, ErrorKind, Write},
     path::Path,
 };
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Value, value::RawValue};
 use verbatim_adapters::embedded::log::LogReader;
 use verbatim_domain::partition;
 use verbatim_ports::log::{Record, Stream};
-use verbatim_schemas::ConversationId;
+use verbatim_schemas::{ConversationId, Timestamp};
 
 use super::admin::{self, Request};
 use crate::cli::{self, DataArgs, ProjectionArgs, RebuildArgs, ReplayArgs};
@@ -46,7 +48,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
             from = last.offset + 1;
             for record in records {
                 if key.as_ref().is_none_or(|key| key.as_bytes() == record.key) {
-                    let line = line(stream, layout.generation, partition, &record);
+                    let line = line(stream, layout.generation, partition, &record)?;
                     match writeln!(output, "{line}") {
                         // A reader that has seen enough, such as `head`, is no error.
                         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
@@ -59,18 +61,45 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     Ok(output.flush()?)
 }
 
-/// One record as a line. What is no JSON is shown as it was, in `raw`, so that nothing is left out.
-fn line(stream: Stream, generation: u32, partition: u32, record: &Record) -> Value {
-    let event: Value = serde_json::from_slice(&record.value)
-        .unwrap_or_else(|_| json!({ "raw": String::from_utf8_lossy(&record.value) }));
-    json!({
-        "stream": stream.name(),
-        "generation": generation,
-        "partition": partition,
-        "offset": record.offset,
-        "key": String::from_utf8_lossy(&record.key),
-        "time": record.time,
-        "event": event,
+/// One record as a line.
+#[derive(Serialize)]
+struct Line<'a> {
+    stream: &'static str,
+    generation: u32,
+    partition: u32,
+    offset: u64,
+    key: Cow<'a, str>,
+    time: Timestamp,
+    event: Shown<'a>,
+}
+
+/// A record's value: byte for byte where it is JSON, so that no number is rounded; what is none is
+/// shown as far as it can be, so that nothing is left out.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown<'a> {
+    Json(&'a RawValue),
+    Raw { raw: Cow<'a, str> },
+}
+
+fn line(
+    stream: Stream,
+    generation: u32,
+    partition: u32,
+    record: &Record,
+) -> serde_json::Result<String> {
+    let event = match serde_json::from_slice(&record.value) {
+        Ok(json) => Shown::Json(json),
+        Err(_) => Shown::Raw { raw: String::from_utf8_lossy(&record.value) },
+    };
+    serde_json::to_string(&Line {
+        stream: stream.name(),
+        generation,
+        partition,
+        offset: record.offset,
+        key: String::from_utf8_lossy(&record.key),
+        time: record.time,
+        event,
     })
 }
 
