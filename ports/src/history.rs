@@ -49,7 +49,7 @@ pub trait HistoryWriter: Send + Sync {
     async fn create(&self) -> Result<Version, StoreError>;
 
     /// A digest over all rows of a version, and the position they include, both of one moment. Equal
-    /// rows give equal digests on every back end.
+    /// rows give equal digests on every back end ([`HistoryDigest`](crate::digest::HistoryDigest)).
     async fn digest(&self, version: Version) -> Result<(Position, Digest), StoreError>;
 
     /// Makes a version the live one and drops the one before. Reads go over without a break.
@@ -132,7 +132,8 @@ pub trait HistoryStore: Send + Sync {
     ) -> Result<Option<Message>, StoreError>;
 
     /// Entries of the visible ranges by rev, after `after`: as many as fit in `limit` and `max_bytes`
-    /// of JSON, at least one where there is one.
+    /// of JSON, at least one where there is one. What counts is the JSON of the entries themselves,
+    /// without what stands between them.
     async fn entries(
         &self,
         grant: &Grant,
@@ -150,8 +151,8 @@ pub trait HistoryStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Receipt>, StoreError>;
 
-    /// The conversations that a user is a member of, latest entry first, and the position of all
-    /// partitions at which that was read.
+    /// The conversations that a user is a member of, latest entry first (of the same time: the
+    /// highest id first, by its bytes), and the position of all partitions at which that was read.
     async fn inbox(
         &self,
         user: &UserId,

@@ -25,7 +25,8 @@ pub struct PresenceChanged {
 /// Who is online, and when somebody last was.
 #[async_trait]
 pub trait PresenceStore: Send + Sync {
-    /// Opens a gateway's lease or renews it, until `until`.
+    /// Opens a gateway's lease or renews it, until `until` (exclusive). A gateway whose lease ended
+    /// before it was renewed names its users again: they may have been cleared away.
     async fn lease(&self, gateway: Incarnation, until: Timestamp) -> Result<(), StoreError>;
 
     /// Ends a gateway's lease at once; its users are offline there.
