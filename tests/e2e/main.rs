@@ -3,4 +3,7 @@
 mod chat;
 mod crash_points;
 mod plug_pulled;
+mod rebuild;
+mod replay;
 mod split_streams;
+mod tour;

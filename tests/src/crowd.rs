@@ -109,7 +109,8 @@ impl Crowd {
     }
 
     /// Lets everybody repeat until all is ruled, catch up and leave; then reads what each may read.
-    pub async fn rest(mut self) -> Result<Record> {
+    /// They can talk again.
+    pub async fn quiet(&mut self) -> Result<Record> {
         self.phase.send_replace(Phase::Hush);
         let mut busy = self.busy.subscribe();
         timeout(REST, busy.wait_for(|busy| *busy == 0)).await.context("some are not ruled")??;
@@ -133,7 +134,13 @@ impl Crowd {
                 self.recorder.history(read(&client, &room, &inbox).await?);
             }
         }
-        Ok(self.recorder.record())
+        self.phase.send_replace(Phase::Talk);
+        Ok(self.recorder.pause())
+    }
+
+    /// As [`Self::quiet`], for good.
+    pub async fn rest(mut self) -> Result<Record> {
+        self.quiet().await
     }
 
     async fn last_word(&self, room: &str) -> Result<(u64, String)> {

@@ -143,9 +143,13 @@ impl Recorder {
         self.lock().views.push(view);
     }
 
-    /// A history was read.
+    /// A history was read; what the same reader read of it before no longer counts.
     pub fn history(&self, history: History) {
-        self.lock().histories.push(history);
+        let mut record = self.lock();
+        let same =
+            |old: &History| old.user == history.user && old.conversation == history.conversation;
+        record.histories.retain(|old| !same(old));
+        record.histories.push(history);
     }
 
     /// How many acknowledgements came; to be awaited.
@@ -153,9 +157,12 @@ impl Recorder {
         self.acks.subscribe()
     }
 
-    /// What was taken down so far.
-    pub fn record(&self) -> Record {
-        self.lock().clone()
+    /// What was taken down so far. What comes later need not be in the views that end here.
+    pub fn pause(&self) -> Record {
+        let mut record = self.lock();
+        let now = record.clone();
+        record.views.iter_mut().for_each(|view| view.whole = false);
+        now
     }
 
     fn lock(&self) -> MutexGuard<'_, Record> {

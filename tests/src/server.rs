@@ -132,6 +132,12 @@ impl Server {
         timeout(START, child.wait()).await.context("the server does not end")?.map_err(Into::into)
     }
 
+    /// Waits until the server ends by itself; how it ended.
+    pub async fn status(&mut self) -> Result<ExitStatus> {
+        let mut child = self.child.take().context("no server runs")?;
+        Ok(timeout(Duration::from_secs(60), child.wait()).await??)
+    }
+
     /// Waits until the server ends by itself; the exit code.
     pub async fn ended(&mut self) -> Result<Option<i32>> {
         let Some(mut child) = self.child.take() else { return Ok(None) };
