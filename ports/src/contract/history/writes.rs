@@ -126,6 +126,10 @@ pub(super) async fn together(history: Arc<dyn History>, patience: Duration) -> C
     let story = Story::new(9, 120);
     let live = said("live", history.live().await)?;
     let partitions = story.partitions();
+    for ruling in story.told.rulings() {
+        let early = history.reach(&Position::at(ruling.src), Duration::ZERO).await;
+        ensure!(matches!(early, Err(StoreError::Behind)), "nothing was written: {early:?}");
+    }
     let write = async {
         for partition in &partitions {
             let mut expected = None;
