@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
-use verbatim_domain::{access::Action, authorize};
+use verbatim_domain::{Position, access::Action, authorize, partition};
 use verbatim_ports::{
     auth::{Actor, AuthError},
     commands::{Command, Outcome, Ruled},
+    log::Stream,
 };
 use verbatim_schemas::{
     Code, CommandId, ConversationId, EventBody, Problem, UserId,
@@ -51,8 +52,11 @@ pub(super) fn send(shared: &Arc<Shared>, actor: &Actor, frame: Send) -> BoxFutur
             Ok(Outcome::Pending(_)) => refusal(reference, Code::OutcomeUnknown.into()),
             Err(mut problem) => {
                 if problem.code == Code::StaleId && problem.message.is_none() {
-                    let held = held_message(&shared, &user, conversation, id).await;
-                    problem.message = Some(held.map(Box::new));
+                    match held_message(&shared, &user, conversation, id).await {
+                        Ok(held) => problem.message = Some(held.map(Box::new)),
+                        // Not knowing is no answer: with null the sender would send it twice.
+                        Err(unknown) => problem = unknown,
+                    }
                 }
                 refusal(reference, problem)
             }
@@ -80,17 +84,30 @@ fn sent(
     }
 }
 
-/// What history holds for an id that is too old to be remembered.
+/// What history holds for an id that is too old to be remembered, as far as the user may see it, at or
+/// after the ruling that said so: that is on the log already.
 async fn held_message(
     shared: &Shared,
     user: &UserId,
     conversation: ConversationId,
     id: CommandId,
-) -> Option<Message> {
-    let history = &shared.deps.history;
-    let at = history.membership(conversation, user).await.ok()?;
-    let grant = authorize(user, conversation, at.membership.as_ref(), Action::Read).ok()?;
-    history.sent_message(&grant, id).await.ok()?
+) -> Result<Option<Message>, Problem> {
+    let (history, log) = (&shared.deps.history, &shared.deps.log);
+    let layout = log.layout();
+    let partition = partition::of(conversation, layout.partitions);
+    let end = log.end(Stream::Events, partition).await.map_err(|error| {
+        tracing::warn!(%error, "cannot tell what a stale id stands for");
+        Problem::new(Code::Unavailable).retry_after_ms(1_000)
+    })?;
+    if let Some(last) = end.checked_sub(1) {
+        let ruled = Position::at(layout.src(partition, last));
+        history.reach(&ruled, shared.config.history_wait).await?;
+    }
+    let at = history.membership(conversation, user).await?;
+    match authorize(user, conversation, at.membership.as_ref(), Action::Read) {
+        Ok(grant) => Ok(history.sent_message(&grant, id).await?),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Entries from history, as far as it includes what was delivered here.

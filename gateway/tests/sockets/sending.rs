@@ -187,6 +187,25 @@ async fn fetch_gives_pages_and_says_where_they_end() {
     assert_eq!(eve.ask(fetch).await["code"], "conversation_not_found");
 }
 
+/// With null the client would send the message again under a new id, and it would stand twice.
+#[tokio::test]
+async fn g3_a_stale_id_is_not_called_unsent_while_history_lags() {
+    let (served, conversation) = in_a_group().await;
+    let mut ada = served.open("ada").await;
+    let message = json!({
+        "type": "send", "conversation_id": conversation, "id": id(1), "text": "hi",
+    });
+    served.world.hold(Projection::History, 1);
+    assert_eq!(ada.ask(message.clone()).await["seq"], 1);
+    served.world.script(Script::Refused(Code::StaleId.into()));
+    let lagging = ada.ask(message.clone()).await;
+    assert_eq!((&lagging["code"], &lagging["retry"]), (&json!("behind"), &json!("same_id")));
+    served.world.release(Projection::History, 1);
+    served.world.script(Script::Refused(Code::StaleId.into()));
+    let stale = ada.ask(message).await;
+    assert_eq!((&stale["code"], &stale["message"]["seq"]), (&json!("stale_id"), &json!(1)));
+}
+
 #[tokio::test]
 async fn fetch_waits_for_history_one_at_a_time() {
     let (served, conversation) = in_a_group().await;
