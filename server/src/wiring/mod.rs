@@ -78,8 +78,12 @@ pub async fn start_on(shell: Arc<Shell>, vfs: Option<String>) -> anyhow::Result<
         shutdown: shell.shutdown.clone(),
         clock: stores.clock.clone(),
     };
-    let router =
-        commands.router().merge(queries.router()).merge(gateway.router()).merge(health.router());
+    let router = commands
+        .router()
+        .merge(queries.router())
+        .merge(gateway.router())
+        .merge(health.router())
+        .merge(verbatim_http::documents_router());
 
     let mut tasks = Tasks { background: JoinSet::new(), drains: JoinSet::new(), stay };
     tasks.background.spawn(commands.run(shell.shutdown.receiver()));
