@@ -1,9 +1,14 @@
 //! End to end, over real sockets against the real binary.
 
+#![allow(clippy::large_futures, reason = "a test's future is made once")]
+
 mod chat;
 mod crash_points;
+mod paused;
 mod plug_pulled;
 mod rebuild;
 mod replay;
+mod resume;
 mod split_streams;
 mod tour;
+mod visibility;
