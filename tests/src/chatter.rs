@@ -74,6 +74,9 @@ struct Line {
     number: u64,
     on_their_way: BTreeMap<String, Sending>,
     fetching: bool,
+    /// Whether something came after the heads and what was `left`: only then all of these came, and
+    /// the next socket may continue from here.
+    greeted: bool,
     /// Receipts that are not acknowledged; merged ones are acknowledged together, a second later.
     reading: usize,
 }
@@ -95,12 +98,15 @@ impl Chatter {
                 tokio::time::sleep(BACK_OFF).await;
                 continue;
             };
-            since = socket.welcome["position"].as_str().map(str::to_owned);
             copy.connected(&socket.heads, socket.behind);
             let number = LINES.fetch_add(1, Ordering::Relaxed);
             let on_their_way = BTreeMap::new();
-            let mut line = Line { socket, number, on_their_way, fetching: false, reading: 0 };
+            let mut line =
+                Line { socket, number, on_their_way, fetching: false, reading: 0, greeted: false };
             let end = self.talk(&mut line, &mut copy, &mut outbox, &mut idle).await;
+            if line.greeted {
+                since = line.socket.welcome["position"].as_str().map(str::to_owned);
+            }
             // What was not ruled is repeated, in the order in which it was sent.
             let mut again: Vec<Sending> = line.on_their_way.into_values().collect();
             again.sort_by(|a, b| a.id.cmp(&b.id));
@@ -207,6 +213,7 @@ impl Chatter {
         frame: Value,
     ) -> Result<()> {
         let reference = frame["ref"].as_str().unwrap_or_default();
+        line.greeted |= frame["type"] != "heads" && frame["type"] != "left";
         match frame["type"].as_str() {
             Some("heads") => {
                 frame["items"].as_array().into_iter().flatten().for_each(|head| copy.head(head))

@@ -48,7 +48,8 @@ impl Copy {
         }
         for (conversation, room) in &self.rooms {
             // What is not named did not change since, unless its partition is still to come.
-            let view = View { after: (!behind).then_some(room.head), ..self.view(conversation) };
+            let after = (room.member && !behind).then_some(room.head);
+            let view = View { after, ..self.view(conversation) };
             self.live.entry(conversation.clone()).or_insert(view);
         }
     }
@@ -96,6 +97,12 @@ impl Copy {
 
     /// The user is no longer a member.
     pub fn left(&mut self, conversation: &str) {
+        // What ended while no socket was open may have gone on before; only fetch tells that.
+        if let Some(view) = self.live.get_mut(conversation)
+            && view.entries.is_empty()
+        {
+            view.after = None;
+        }
         if let Some(room) = self.rooms.get_mut(conversation) {
             room.held.clear();
             room.member = false;
