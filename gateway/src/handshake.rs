@@ -148,6 +148,10 @@ fn wrong(error: UpgradeError) -> Response {
     let mut response = problem_response(&problem);
     *response.status_mut() = error.status();
     response.headers_mut().extend(error.headers());
+    // RFC 9457, section 3.1.3: the body names the status that was sent, here RFC 6455's own.
+    let mut body = problem.body();
+    body.status = error.status().as_u16();
+    *response.body_mut() = serde_json::to_vec(&body).unwrap_or_default().into();
     response
 }
 
