@@ -2,6 +2,7 @@
 
 #![allow(clippy::large_futures, reason = "a test's future is made once")]
 
+mod bad_input;
 mod chat;
 mod crash_points;
 mod paused;
@@ -11,6 +12,7 @@ mod rebuild;
 mod recomputed;
 mod replay;
 mod resume;
+mod slow_reader;
 mod split_streams;
 mod tour;
 mod visibility;

@@ -3,14 +3,15 @@
 use std::{
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStderr, Command},
     time::timeout,
 };
 
@@ -22,9 +23,15 @@ pub struct Server {
     data: TempDir,
     child: Option<Child>,
     address: String,
+    scheme: &'static str,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    dev: bool,
+    log: Option<Log>,
 }
+
+/// What a server wrote to standard error, so far.
+pub type Log = Arc<Mutex<String>>;
 
 impl Server {
     /// Starts a server in development mode on a free port and an empty folder.
@@ -34,15 +41,39 @@ impl Server {
 
     /// Starts a server with more arguments and environment.
     pub async fn start_with(args: &[&str], env: &[(&str, &str)]) -> Result<Self> {
-        let mut server = Self {
+        let mut server = Self::prepare(args, env)?;
+        server.resume().await?;
+        Ok(server)
+    }
+
+    /// Starts a server that is not in development mode: somebody else signs its tokens.
+    pub async fn start_strict(args: &[&str], env: &[(&str, &str)]) -> Result<Self> {
+        let mut server = Self::prepare(args, env)?;
+        server.dev = false;
+        server.resume().await?;
+        Ok(server)
+    }
+
+    /// Starts a server in development mode whose log is kept.
+    pub async fn start_logged(args: &[&str], env: &[(&str, &str)]) -> Result<(Self, Log)> {
+        let mut server = Self::prepare(args, env)?;
+        let log = Log::default();
+        server.log = Some(log.clone());
+        server.resume().await?;
+        Ok((server, log))
+    }
+
+    fn prepare(args: &[&str], env: &[(&str, &str)]) -> Result<Self> {
+        Ok(Self {
             data: tempfile::tempdir()?,
             child: None,
             address: "127.0.0.1:0".to_owned(),
+            scheme: "http",
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),
             env: env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
-        };
-        server.resume().await?;
-        Ok(server)
+            dev: true,
+            log: None,
+        })
     }
 
     /// Starts it again on the same folder and port.
@@ -54,10 +85,16 @@ impl Server {
             let line =
                 timeout(START, lines.next_line()).await.context("the server is not ready")??;
             let Some(line) = line else { bail!("the server ended before it was ready") };
-            if let Some(address) = line.trim().strip_prefix("listening on http://") {
+            let told =
+                line.trim().strip_prefix("listening on ").and_then(|at| at.split_once("://"));
+            if let Some((scheme, address)) = told {
+                self.scheme = if scheme == "https" { "https" } else { "http" };
                 self.address = address.to_owned();
                 break;
             }
+        }
+        if let (Some(log), Some(stderr)) = (self.log.clone(), child.stderr.take()) {
+            tokio::spawn(keep(log, BufReader::new(stderr).lines()));
         }
         // Whatever it prints later must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
@@ -77,12 +114,13 @@ impl Server {
 
     fn spawn(&self) -> Result<Child> {
         Command::new(binary()?)
-            .args(["serve", "--dev", "--listen", &self.address, "--data"])
+            .args(["serve", "--listen", &self.address, "--data"])
             .arg(self.data.path())
+            .args(self.dev.then_some("--dev"))
             .args(&self.args)
             .envs(self.env.iter().map(|(key, value)| (key, value)))
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(if self.log.is_some() { Stdio::piped() } else { Stdio::inherit() })
             .kill_on_drop(true)
             .spawn()
             .context("cannot start the server")
@@ -93,9 +131,9 @@ impl Server {
         &self.address
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or with `https` where it speaks TLS.
     pub fn base(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// The data folder.
@@ -147,6 +185,14 @@ impl Server {
     /// The process id.
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref()?.id()
+    }
+}
+
+async fn keep(log: Log, mut lines: Lines<BufReader<ChildStderr>>) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push_str(&line);
+        log.push('\n');
     }
 }
 

@@ -159,6 +159,12 @@ impl Wire {
         Ok(self.stream.write_all(bytes).await?)
     }
 
+    /// Says that nothing more will be written.
+    pub async fn half_close(&mut self) {
+        // A connection that is gone already needs no ending.
+        let _ = self.stream.shutdown().await;
+    }
+
     /// Reads up to the close frame; the text frames before it and the close code, none where the
     /// connection ended without one.
     pub async fn closed(&mut self) -> Result<(Vec<Value>, Option<u16>)> {

@@ -1,0 +1,91 @@
+//! Query strings and ids in paths.
+
+use anyhow::Result;
+use verbatim_tests::new_id;
+
+use super::target::{Target, refused};
+
+#[tokio::test]
+async fn g9_pages_out_of_bounds() -> Result<()> {
+    let target = Target::start(&[]).await?;
+    target.serves().await?;
+    let inside = |rest: &str| format!("/v1/conversations/{}/{rest}", target.id);
+    for path in ["messages?", "entries?", "members?", "receipts?", ""] {
+        let path = if path.is_empty() { "/v1/conversations?".to_owned() } else { inside(path) };
+        for limit in ["0", "201", "-1", "x", "", "1.5", "99999999999999999999", "%31%00", "+1"] {
+            let reply = target.ask(&format!("GET {path}limit={limit}"), &[], b"").await?;
+            refused(&format!("{path}limit={limit}"), &reply, 422, "invalid", Some("limit"));
+        }
+        for limit in ["1", "200"] {
+            let reply = target.ask(&format!("GET {path}limit={limit}"), &[], b"").await?;
+            assert_eq!(reply.status, 200, "{path}limit={limit}");
+        }
+        let reply = target.ask(&format!("GET {path}limit=1&limit=1"), &[], b"").await?;
+        refused("twice", &reply, 422, "invalid", Some("limit"));
+        let reply = target.ask(&format!("GET {path}limits=1"), &[], b"").await?;
+        refused("unknown", &reply, 422, "unknown_field", Some("limits"));
+        let takes_cursor = !path.contains("messages") && !path.contains("entries");
+        for cursor in ["x", "%ff", "!!!!", "AAAA", &"A".repeat(513), ""] {
+            let reply = target.ask(&format!("GET {path}cursor={cursor}"), &[], b"").await?;
+            let (code, field) =
+                if takes_cursor { ("invalid", "cursor") } else { ("unknown_field", "cursor") };
+            refused(&format!("{path}cursor={cursor}"), &reply, 422, code, Some(field));
+        }
+    }
+    for (rest, field) in [
+        ("messages?before=1&after=1", "after"),
+        ("messages?before=x", "before"),
+        ("messages?after=-1", "after"),
+        ("messages?after=9007199254740992", "after"),
+        ("entries?after=9007199254740992", "after"),
+        ("entries?after=%zz", "after"),
+    ] {
+        let reply = target.ask(&format!("GET {}", inside(rest)), &[], b"").await?;
+        refused(rest, &reply, 422, "invalid", Some(field));
+    }
+    for rest in
+        ["messages?before=0", "messages?after=9007199254740991", "entries?after=9007199254740991"]
+    {
+        let reply = target.ask(&format!("GET {}", inside(rest)), &[], b"").await?;
+        assert_eq!((reply.status, &reply.json()["items"]), (200, &serde_json::json!([])), "{rest}");
+    }
+    target.serves().await
+}
+
+#[tokio::test]
+async fn g9_presence_of_too_many_or_of_nobody() -> Result<()> {
+    let target = Target::start(&[]).await?;
+    let query =
+        |count: usize| (0..count).map(|n| format!("user=u{n}")).collect::<Vec<_>>().join("&");
+    for query in [query(0), query(101), query(5_00), "user=".into(), "user=a%20b".into()] {
+        let reply = target.ask(&format!("GET /v1/presence?{query}"), &[], b"").await?;
+        assert_eq!((reply.status, reply.code().as_str()), (422, "invalid"), "{query}: {reply:?}");
+    }
+    let reply = target.ask(&format!("GET /v1/presence?{}", query(100)), &[], b"").await?;
+    assert_eq!(reply.json()["items"].as_array().map(Vec::len), Some(100));
+    target.serves().await
+}
+
+#[tokio::test]
+async fn g9_what_is_no_id_is_a_conversation_that_does_not_exist() -> Result<()> {
+    let target = Target::start(&[]).await?;
+    let missing = target.ask(&format!("GET /v1/conversations/{}", new_id()), &[], b"").await?;
+    let long = "x".repeat(4_000);
+    for id in [
+        "x",
+        "%00",
+        "%ff",
+        "9f1c2f0e-3b0a-4b6e-8a53-0d1f0a5d3c11",
+        "..%2f..%2fetc",
+        &target.id.to_uppercase(),
+        &long,
+        "%7B%7D",
+    ] {
+        for rest in ["", "/messages", "/entries", "/members", "/receipts"] {
+            let path = format!("GET /v1/conversations/{id}{rest}");
+            let reply = target.ask(&path, &[], b"").await?;
+            assert_eq!(reply.essence(), missing.essence(), "{path}");
+        }
+    }
+    target.serves().await
+}
