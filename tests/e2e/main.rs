@@ -2,9 +2,11 @@
 
 #![allow(clippy::large_futures, reason = "a test's future is made once")]
 
+mod agreement;
 mod bad_input;
 mod chat;
 mod crash_points;
+mod documents;
 mod paused;
 mod plug_pulled;
 mod power_cut;

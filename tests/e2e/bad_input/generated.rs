@@ -4,25 +4,23 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 use verbatim_schemas::routes::ROUTES;
 use verbatim_tests::{
+    dice::Dice,
     new_id,
     wire::{self, Wire, frame},
 };
 
 use super::target::Target;
 
-/// A generator with a fixed seed (xorshift64*), so that a failure can be seen again.
-struct Dice(u64);
+/// Makes what is wrong, the same for the same seed.
+struct Maker(Dice);
 
-impl Dice {
+impl Maker {
     fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+        self.0.below(u64::MAX)
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next()).unwrap_or_default() % bound.max(1)
+        usize::try_from(self.0.below(bound.max(1) as u64)).unwrap_or_default()
     }
 
     fn bytes(&mut self, count: usize) -> Vec<u8> {
@@ -34,7 +32,7 @@ impl Dice {
             0 => Value::Null,
             1 => json!(self.below(2) == 0),
             2 => json!(self.next()),
-            3 => json!(-(i64::try_from(self.next()).unwrap_or_default())),
+            3 => json!(-(i64::try_from(self.next() >> 1).unwrap_or_default())),
             4 => json!(1.5e300),
             5 => json!(String::from_utf8_lossy(&self.bytes(12))),
             6 => json!("x".repeat(self.below(20_000))),
@@ -95,11 +93,11 @@ async fn g9_random_bodies_never_break_anything() -> Result<()> {
     let target = Target::start(&[("VERBATIM_RATES_CONVERSATIONS_PER_HOUR", "100000")]).await?;
     let group = target.ada.group(&["bob"]).await?;
     target.ada.send(&group, "one").await?.expect(201);
-    let mut dice = Dice(0x5eed);
+    let mut maker = Maker(Dice::of_test("random bodies", 0x5eed));
     for route in ROUTES.iter().filter(|route| route.body.is_some()) {
         let body = right(route.operation);
         for round in 0..300 {
-            let bytes = dice.mutate(&body);
+            let bytes = maker.mutate(&body);
             let fresh = new_id();
             let id = if route.operation == "createConversation" { &fresh } else { &group };
             let path = route.path.replace("{id}", id).replace("{user_id}", "cid");
@@ -118,10 +116,10 @@ async fn g9_random_bodies_never_break_anything() -> Result<()> {
 #[tokio::test]
 async fn g9_random_bytes_on_a_connection_never_break_anything() -> Result<()> {
     let target = Target::start(&[("VERBATIM_HTTP_HEADER_TIMEOUT", "200ms")]).await?;
-    let mut dice = Dice(0xb17e5);
+    let mut maker = Maker(Dice::of_test("random bytes", 0xb17e5));
     for _ in 0..60 {
-        let count = 1 + dice.below(2_000);
-        let bytes = dice.bytes(count);
+        let count = 1 + maker.below(2_000);
+        let bytes = maker.bytes(count);
         if let Ok(reply) = wire::exchange(target.server.address(), &[&bytes]).await {
             assert!(reply.status < 500 || reply.status == 505, "{bytes:?}: {reply:?}");
         }
@@ -132,7 +130,7 @@ async fn g9_random_bytes_on_a_connection_never_break_anything() -> Result<()> {
 #[tokio::test]
 async fn g9_random_frames_never_break_anything() -> Result<()> {
     let target = Target::start(&[]).await?;
-    let mut dice = Dice(0xf4a3e);
+    let mut maker = Maker(Dice::of_test("random frames", 0xf4a3e));
     let hello = frame(true, 1, br#"{"type":"hello"}"#);
     let bye = frame(true, 8, &1000u16.to_be_bytes());
     for round in 0..150 {
@@ -140,22 +138,22 @@ async fn g9_random_frames_never_break_anything() -> Result<()> {
         if round % 3 > 0 {
             wire.write(&hello).await?;
         }
-        for _ in 0..=dice.below(4) {
-            let bytes = match dice.below(3) {
+        for _ in 0..=maker.below(4) {
+            let bytes = match maker.below(3) {
                 0 => {
-                    let count = 1 + dice.below(300);
-                    dice.bytes(count)
+                    let count = 1 + maker.below(300);
+                    maker.bytes(count)
                 }
                 1 => {
-                    let (opcode, count) = (dice.next().to_le_bytes()[0] & 15, dice.below(200));
-                    let payload = dice.bytes(count);
-                    frame(dice.below(4) > 0, opcode, &payload)
+                    let (opcode, count) = (maker.next().to_le_bytes()[0] & 15, maker.below(200));
+                    let payload = maker.bytes(count);
+                    frame(maker.below(4) > 0, opcode, &payload)
                 }
                 _ => {
                     let send = json!({
                         "type": "send", "conversation_id": target.id, "id": new_id(), "text": "x",
                     });
-                    frame(true, 1, &dice.mutate(&send))
+                    frame(true, 1, &maker.mutate(&send))
                 }
             };
             // It may be closed already.
