@@ -118,6 +118,7 @@ impl Server {
             .arg(self.data.path())
             .args(self.dev.then_some("--dev"))
             .args(&self.args)
+            .env("VERBATIM_LOG_LEVEL", "warn")
             .envs(self.env.iter().map(|(key, value)| (key, value)))
             .stdout(Stdio::piped())
             .stderr(if self.log.is_some() { Stdio::piped() } else { Stdio::inherit() })
