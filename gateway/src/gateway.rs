@@ -115,6 +115,11 @@ impl Gateway {
         shared.open.load(Ordering::Acquire)
     }
 
+    /// Whether the timeline is followed; until then new sockets get 503.
+    pub fn following(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.shared.following()
+    }
+
     /// How it is now.
     pub fn status(&self) -> GatewayStatus {
         let shared = &self.shared;

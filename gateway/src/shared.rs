@@ -75,7 +75,7 @@ pub(crate) struct Shared {
     pub(crate) connecting: AtomicUsize,
     /// A socket ended.
     pub(crate) ended: Notify,
-    following: AtomicBool,
+    following: watch::Sender<bool>,
     draining: AtomicBool,
     /// Rulings skipped beyond gaps that are open now.
     pub(crate) skipped: AtomicU64,
@@ -98,7 +98,7 @@ impl Shared {
             open: AtomicUsize::new(0),
             connecting: AtomicUsize::new(0),
             ended: Notify::new(),
-            following: AtomicBool::new(false),
+            following: watch::Sender::new(false),
             draining: AtomicBool::new(false),
             skipped: AtomicU64::new(0),
             config,
@@ -111,11 +111,15 @@ impl Shared {
     }
 
     pub(crate) fn is_following(&self) -> bool {
-        self.following.load(Ordering::Acquire)
+        *self.following.borrow()
     }
 
     pub(crate) fn set_following(&self, following: bool) {
-        self.following.store(following, Ordering::Release);
+        self.following.send_replace(following);
+    }
+
+    pub(crate) fn following(&self) -> watch::Receiver<bool> {
+        self.following.subscribe()
     }
 
     pub(crate) fn is_draining(&self) -> bool {

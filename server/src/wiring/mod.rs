@@ -7,7 +7,7 @@ mod operate;
 mod settings;
 mod stores;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use futures_util::FutureExt;
@@ -23,6 +23,10 @@ use crate::serve::{Services, Shell};
 pub use documents::{asyncapi, openapi};
 pub use operate::{rebuild, replay, status, switch};
 pub use stores::Stores;
+
+/// How long a start waits until rulings are followed. A server that is not ready by then says so by
+/// its health, and serves what it can.
+const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// Opens the stores, starts the services, and returns their routes.
 pub async fn start(shell: Arc<Shell>) -> anyhow::Result<Services> {
@@ -91,6 +95,15 @@ pub async fn start_on(shell: Arc<Shell>, vfs: Option<String>) -> anyhow::Result<
     tasks.background.spawn(async move { running.run(std::future::pending()).await });
     let listener = admin::listen(&config.server.data)?;
     tasks.background.spawn(admin::serve(listener, projectors.clone()));
+    // Whoever reads that the server listens may open a socket and send at once.
+    let ready = async {
+        let (mut answers, mut sockets) = (commands.following(), gateway.following());
+        answers.wait_for(|following| *following).await.is_ok()
+            && sockets.wait_for(|following| *following).await.is_ok()
+    };
+    if !matches!(tokio::time::timeout(READY_WITHIN, ready).await, Ok(true)) {
+        tracing::warn!("rulings cannot be followed yet; see /v1/health/ready");
+    }
     let mut shutdown = shell.shutdown.clone();
     let drain = config.server.drain;
     tasks.drains.spawn(async move {
