@@ -12,7 +12,8 @@ use verbatim_ports::auth::Authenticator;
 use verbatim_schemas::routes::{self, Service};
 
 use crate::{
-    GatewayConfig, GatewayDeps, behind, follow, handshake, presence, shared::Shared, tickets,
+    GatewayConfig, GatewayDeps, behind, follow, handshake, presence, shared::Shared, telemetry,
+    tickets,
 };
 
 /// How many sockets are told to go at once, before the next ones are.
@@ -151,7 +152,12 @@ async fn turn(shared: Arc<Shared>) {
         ticks.tick().await;
         let now = shared.time.elapsed();
         shared.wheel.turn(now);
-        shared.hub().tell_later(now);
+        let sockets = {
+            let mut hub = shared.hub();
+            hub.tell_later(now);
+            hub.sockets()
+        };
+        telemetry::sockets(sockets);
         shared.presence.tick();
     }
 }

@@ -27,7 +27,6 @@ use crate::{
     hub::Hub,
     presence::PresenceDesk,
     session::{Goodbye, Session},
-    telemetry,
     time::Time,
     wheel::Wheel,
 };
@@ -154,12 +153,7 @@ impl Shared {
 
     /// Takes a socket out of everything.
     pub(crate) fn forget(&self, session: &Session) {
-        let last_of = {
-            let mut hub = self.hub();
-            let last_of = hub.remove(session);
-            telemetry::sockets(hub.sockets());
-            last_of
-        };
+        let last_of = self.hub().remove(session);
         self.presence.forget(session.number);
         if let Some(user) = last_of {
             self.presence.gone(&user, self.time.elapsed(), self.time.wall());
