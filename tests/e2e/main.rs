@@ -7,6 +7,7 @@ mod bad_input;
 mod chat;
 mod crash_points;
 mod documents;
+mod operating;
 mod paused;
 mod plug_pulled;
 mod power_cut;

@@ -1,7 +1,13 @@
 //! A REST client that knows api.md.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use reqwest::{Method, header::HeaderMap};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use serde_json::{Value, json};
 
 use crate::{Server, new_id};
@@ -50,6 +56,7 @@ impl Answer {
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
+    tls: Option<Arc<ClientConfig>>,
     /// `http://127.0.0.1:PORT`.
     pub base: String,
     /// Who.
@@ -83,11 +90,30 @@ impl Client {
     pub fn anonymous(base: &str) -> Self {
         Self {
             http: reqwest::Client::new(),
+            tls: None,
             base: base.to_owned(),
             user: String::new(),
             token: None,
             after: None,
         }
+    }
+
+    /// The same, speaking TLS with whoever shows this certificate (PEM).
+    pub fn trusting(mut self, certificate: &str) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(certificate.as_bytes())?)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        self.http = reqwest::Client::builder().tls_backend_preconfigured(config.clone()).build()?;
+        self.tls = Some(Arc::new(config));
+        Ok(self)
+    }
+
+    pub(crate) fn tls(&self) -> Option<Arc<ClientConfig>> {
+        self.tls.clone()
     }
 
     /// Any request.

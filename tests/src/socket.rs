@@ -5,9 +5,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream,
+    WebSocketStream,
     tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 
@@ -16,9 +21,13 @@ use crate::Client;
 /// How long a frame may take before a test gives up; far above what it takes.
 const FRAME: Duration = Duration::from_secs(15);
 
+/// A connection, with or without TLS.
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
 /// An open socket.
 pub struct Socket {
-    stream: Box<WebSocketStream<MaybeTlsStream<TcpStream>>>,
+    stream: Box<WebSocketStream<Box<dyn Io>>>,
     /// The `welcome` frame.
     pub welcome: Value,
     /// The `heads` items that came with it.
@@ -65,13 +74,15 @@ impl Socket {
 
     /// Opens a socket and sends nothing.
     pub async fn raw(client: &Client, headers: &[(&'static str, &str)]) -> Result<Self> {
-        let url = format!("{}/v1/ws", client.base.replace("http://", "ws://"));
+        // `https` becomes `wss`, and `http` becomes `ws`.
+        let url = format!("{}/v1/ws", client.base.replacen("http", "ws", 1));
         let mut request = url.into_client_request()?;
         request.headers_mut().insert("sec-websocket-protocol", "verbatim.v1".parse()?);
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse()?);
         }
-        let (stream, _) = Box::pin(tokio_tungstenite::connect_async(request)).await?;
+        let io = connect(client).await?;
+        let (stream, _) = Box::pin(tokio_tungstenite::client_async(request, io)).await?;
         Ok(Self {
             stream: Box::new(stream),
             welcome: Value::Null,
@@ -111,10 +122,7 @@ impl Socket {
     pub async fn send_half_a_frame(&mut self) -> Result<()> {
         // A masked text frame of 256 bytes, of which two come.
         let begun = [0x81, 0xFE, 0x01, 0x00, 1, 2, 3, 4, b'{' ^ 1, b'"' ^ 2];
-        match self.stream.get_mut() {
-            MaybeTlsStream::Plain(stream) => Ok(stream.write_all(&begun).await?),
-            _ => bail!("only without TLS"),
-        }
+        Ok(self.stream.get_mut().write_all(&begun).await?)
     }
 
     /// Sends a frame with a `ref` and waits for its answer (`ack`, `error` or `entries`); what comes
@@ -202,4 +210,13 @@ impl Socket {
         while let Some(Ok(_)) = self.stream.next().await {}
         Ok(())
     }
+}
+
+async fn connect(client: &Client) -> Result<Box<dyn Io>> {
+    let (_, address) = client.base.split_once("://").context("no address")?;
+    let stream = TcpStream::connect(address).await?;
+    let Some(tls) = client.tls() else { return Ok(Box::new(stream)) };
+    let (host, _) = address.rsplit_once(':').context("no port")?;
+    let name = host.to_owned().try_into()?;
+    Ok(Box::new(TlsConnector::from(tls).connect(name, stream).await?))
 }

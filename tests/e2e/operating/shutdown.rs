@@ -1,0 +1,53 @@
+//! SIGTERM.
+
+use anyhow::Result;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+use verbatim_tests::{Client, Server, Socket, new_id};
+
+#[tokio::test]
+async fn sigterm_drains_and_exits_0_and_what_was_acknowledged_stays() -> Result<()> {
+    let mut server = Server::start_with(&[], &[("VERBATIM_DRAIN", "5s")]).await?;
+    let ada = Client::sign_in(&server, "ada").await?;
+    let id = ada.direct("bob").await?;
+    let mut sockets = Vec::new();
+    for _ in 0..5 {
+        sockets.push(Socket::open(&ada).await?);
+    }
+    // An idle connection and half a request must not hold it up for longer than the drain.
+    let _idle = TcpStream::connect(server.address()).await?;
+    let mut half = TcpStream::connect(server.address()).await?;
+    half.write_all(b"GET /v1/unread HTTP/1.1\r\nhost: x\r\n").await?;
+    // Somebody sends all the while.
+    let sending = tokio::spawn({
+        let (ada, id) = (ada.clone(), id.clone());
+        async move {
+            let mut acknowledged = Vec::new();
+            for n in 0..10_000 {
+                let message = new_id();
+                match ada.send_as(&id, &message, &format!("{n}")).await {
+                    Ok(answer) if answer.status == 201 => acknowledged.push(message),
+                    Ok(answer) if answer.status == 429 => tokio::task::yield_now().await,
+                    Ok(_) | Err(_) => break,
+                }
+            }
+            acknowledged
+        }
+    });
+    sockets[0].expect("entry").await?;
+    assert_eq!(server.stop().await?, Some(0), "in good order");
+    for socket in &mut sockets {
+        let bye = socket.expect("bye").await?;
+        assert_eq!(bye["code"], "restart");
+        assert!(bye["reconnect_after_ms"].is_u64());
+        assert_eq!(socket.closed().await?, Some(1012));
+    }
+    let acknowledged = sending.await?;
+    assert!(!acknowledged.is_empty());
+    server.resume().await?;
+    let stored = ada.messages(&id).await?;
+    for message in &acknowledged {
+        let copies = stored.iter().filter(|stored| stored["id"] == message.as_str()).count();
+        assert_eq!(copies, 1, "{message} is there once");
+    }
+    Ok(())
+}
