@@ -13,8 +13,9 @@ use anyhow::Context;
 use futures_util::FutureExt;
 use tokio::{sync::watch, task::JoinSet};
 use verbatim_command_api::CommandApi;
+use verbatim_domain::Position;
 use verbatim_gateway::{Gateway, GatewayDeps};
-use verbatim_ports::auth::Authenticator;
+use verbatim_ports::{auth::Authenticator, log::Stream};
 use verbatim_projectors::{Handle, Projectors};
 use verbatim_query_api::QueryApi;
 
@@ -48,6 +49,7 @@ pub async fn start_on(shell: Arc<Shell>, vfs: Option<String>) -> anyhow::Result<
     // when sockets and requests are gone.
     let (stay, told) = watch::channel(false);
     let projectors = Arc::new(start_projectors(&stores, told));
+    catch_up(&stores).await?;
     let commands = command_api(&stores, &auth, &shell);
     let gateway = Arc::new(Gateway::new(
         settings::gateway(&config),
@@ -135,6 +137,24 @@ async fn stop(mut tasks: Tasks, projectors: Arc<Handle>, shell: Arc<Shell>) -> a
     }
     // Nobody finds a socket that nobody answers.
     let _ = std::fs::remove_file(admin::path(&shell.config.server.data));
+    Ok(())
+}
+
+/// Waits until everything that was proposed before the start is ruled on and in the inbox. After a power
+/// cut the timeline may have lost rulings that sockets had seen; whoever came back before they are made
+/// again would get them twice.
+async fn catch_up(stores: &Stores) -> anyhow::Result<()> {
+    let layout = stores.log.layout();
+    let mut all = Position { generation: layout.generation, ..Position::default() };
+    for partition in 0..layout.partitions {
+        let end = stores.log.end(Stream::Events, partition).await?;
+        if let Some(last) = end.checked_sub(1) {
+            all.include(layout.src(partition, last));
+        }
+    }
+    if let Err(error) = stores.inbox.reach(&all, READY_WITHIN).await {
+        tracing::warn!("not all of chat.events is ruled on yet: {error}");
+    }
     Ok(())
 }
 
