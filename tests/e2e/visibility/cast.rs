@@ -95,10 +95,8 @@ impl Cast {
     /// Fails where a text holds what this caller may not see.
     #[track_caller]
     pub fn search(&self, caller: Caller, what: &str, text: &str) {
-        for (canary, hidden_from) in &self.canaries {
-            let found = hidden_from.contains(&caller) && text.contains(canary.as_str());
-            assert!(!found, "{what} shows {canary} to {caller:?}: {text}");
-        }
+        let found = leak(&self.canaries, caller, text);
+        assert_eq!(found, None, "{what} shows {caller:?} what is not theirs: {text}");
     }
 
     /// Fails where no canary reached somebody who may see it: then the search proves nothing.
@@ -109,6 +107,12 @@ impl Cast {
             assert!(shown, "{caller:?} never saw {canary}");
         }
     }
+}
+
+/// The first canary in a text that is hidden from a caller.
+fn leak<'a>(canaries: &'a [(String, Vec<Caller>)], caller: Caller, text: &str) -> Option<&'a str> {
+    let mut hidden = canaries.iter().filter(|(_, from)| from.contains(&caller));
+    hidden.find(|(canary, _)| text.contains(canary.as_str())).map(|(canary, _)| canary.as_str())
 }
 
 fn canaries(history: &str, message: &str) -> Vec<(String, Vec<Caller>)> {
@@ -138,4 +142,17 @@ fn canaries(history: &str, message: &str) -> Vec<(String, Vec<Caller>)> {
     ]
     .map(|(canary, hidden_from)| (canary.to_owned(), hidden_from))
     .to_vec()
+}
+
+#[test]
+fn the_search_finds_what_is_hidden_and_only_that() {
+    let since_join = canaries("since_join", "the-message");
+    let text = "header: x\n{\"text\":\"canary-early-text\",\"id\":\"the-message\"}";
+    assert_eq!(leak(&since_join, Caller::Late, text), Some("canary-early-text"));
+    assert_eq!(leak(&canaries("all", "the-message"), Caller::Late, text), None);
+    assert_eq!(leak(&since_join, Caller::Admin, text), None);
+    assert_eq!(leak(&since_join, Caller::Admin, "canary-alien-text"), Some("canary-alien"));
+    for outside in [Caller::Anonymous, Caller::Stranger, Caller::Former] {
+        assert_eq!(leak(&since_join, outside, "the-message"), Some("the-message"));
+    }
 }
