@@ -129,7 +129,7 @@ impl Fold<'_> {
         self.changes.push(Change::Member(user.clone(), row));
     }
 
-    /// Remembers a spent id, and forgets the oldest ones beyond the bounds.
+    /// Remembers a spent id, and forgets others beyond the bounds.
     fn spend(&mut self, ruling: &Ruling, actor: &UserId, id: CommandId, spent: Spent) {
         let first = match &ruling.outcome {
             Outcome::Accepted(accepted) => First::Accepted {
@@ -150,19 +150,30 @@ impl Fold<'_> {
         let mut memory = self.state.memories.get(actor).copied().unwrap_or_default();
         memory.count += 1;
         for _ in 0..FORGET_AT_ONCE {
-            let oldest = self.state.spent_by(actor).next().map(|((_, id), _)| *id);
-            let Some(oldest) = oldest else { break };
-            let past = ruling.at.millis_since(oldest.time()) > bounds::ID_MEMORY_MS;
-            if !past && memory.count <= bounds::ID_MEMORY_COUNT {
-                break;
-            }
-            self.state.spent.remove(&(actor.clone(), oldest));
-            self.changes.push(Change::Spent(actor.clone(), oldest, None));
+            let Some(id) = self.forgettable(actor, memory.count, ruling.at) else { break };
+            self.state.spent.remove(&(actor.clone(), id));
+            self.changes.push(Change::Spent(actor.clone(), id, None));
             memory.count = memory.count.saturating_sub(1);
-            memory.floor = memory.floor.max(Some(oldest));
+            if !id.is_future(ruling.at) {
+                memory.floor = memory.floor.max(Some(id));
+            }
         }
         self.state.memories.insert(actor.clone(), memory);
         self.changes.push(Change::Memory(actor.clone(), memory));
+    }
+
+    /// The id to forget next, if any: one past its age; beyond the count one from the future, since it
+    /// was refused and is refused again as long as it lies there, else the oldest.
+    fn forgettable(&self, actor: &UserId, count: u32, at: Timestamp) -> Option<CommandId> {
+        let mut ids = self.state.spent_by(actor).map(|((_, id), _)| *id);
+        let oldest = ids.next()?;
+        if at.millis_since(oldest.time()) > bounds::ID_MEMORY_MS {
+            return Some(oldest);
+        }
+        if count <= bounds::ID_MEMORY_COUNT {
+            return None;
+        }
+        Some(ids.next_back().filter(|newest| newest.is_future(at)).unwrap_or(oldest))
     }
 
     fn ratchet(&mut self, at: Timestamp) {

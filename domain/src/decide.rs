@@ -140,8 +140,7 @@ impl Case<'_> {
                 standing,
             }));
         }
-        (made.millis_since(self.at) > bounds::ID_FUTURE_MS)
-            .then(|| Outcome::Rejected(Code::FutureId.into()))
+        event.id.is_future(self.at).then(|| Outcome::Rejected(Code::FutureId.into()))
     }
 
     /// What a repeat of an accepted command is told: how things are now, unless the actor is no longer

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use verbatim_schemas::{
     Chain, CommandId, ConversationId, Event, EventBody, Kind, Name, Posting, Rev, Role, Ruling,
-    Seq, Src, Timestamp, UserId, Visibility,
+    Seq, Src, Timestamp, UserId, Visibility, bounds,
     entry::EntryBody,
     ruling::{First, Spent},
 };
@@ -80,6 +80,15 @@ pub struct Memory {
     pub floor: Option<CommandId>,
 }
 
+impl Memory {
+    /// How many of the newest ids are needed where `count` of the oldest are: none while the memory
+    /// can't run over.
+    pub fn newest_needed(&self, count: usize) -> usize {
+        let overflows = self.count as usize + count > bounds::ID_MEMORY_COUNT as usize;
+        if overflows { count } else { 0 }
+    }
+}
+
 /// A spent id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpentRow {
@@ -104,7 +113,7 @@ pub enum Change {
     Spent(UserId, CommandId, Option<SpentRow>),
 }
 
-/// How many of an actor's oldest spent ids one ruling may forget. Two, so that ids past their age go
+/// How many of an actor's spent ids one ruling may forget. Two, so that ids past their age go
 /// faster than new ones come.
 pub const FORGET_AT_ONCE: usize = 2;
 
@@ -117,7 +126,8 @@ pub struct Needs {
     pub longest_standing: usize,
     /// These ids, where they are spent.
     pub spent: std::collections::BTreeSet<(UserId, CommandId)>,
-    /// These actors' memories, and so many of their oldest spent ids.
+    /// These actors' memories, and so many of their oldest spent ids; where
+    /// [`Memory::newest_needed`], of their newest as well.
     pub memories: BTreeMap<UserId, usize>,
 }
 
@@ -189,11 +199,11 @@ impl ConversationState {
         for (user, member) in standing.into_iter().take(needs.longest_standing) {
             part.members.insert(user.clone(), *member);
         }
-        for (actor, oldest) in &needs.memories {
-            if let Some(memory) = self.memories.get(actor) {
-                part.memories.insert(actor.clone(), *memory);
-            }
-            let ids = self.spent_by(actor).take(*oldest);
+        for (actor, count) in &needs.memories {
+            let Some(memory) = self.memories.get(actor) else { continue };
+            part.memories.insert(actor.clone(), *memory);
+            let (oldest, newest) = (self.spent_by(actor), self.spent_by(actor).rev());
+            let ids = oldest.take(*count).chain(newest.take(memory.newest_needed(*count)));
             part.spent.extend(ids.map(|(key, row)| (key.clone(), row.clone())));
         }
         for key in &needs.spent {
@@ -208,10 +218,9 @@ impl ConversationState {
     pub fn spent_by(
         &self,
         actor: &UserId,
-    ) -> impl Iterator<Item = (&(UserId, CommandId), &SpentRow)> {
-        let actor = actor.clone();
-        let from = (actor.clone(), CommandId::MIN);
-        self.spent.range(from..).take_while(move |((user, _), _)| *user == actor)
+    ) -> impl DoubleEndedIterator<Item = (&(UserId, CommandId), &SpentRow)> {
+        let key = |id| (actor.clone(), id);
+        self.spent.range(key(CommandId::MIN)..=key(CommandId::MAX))
     }
 
     /// The member who stands longest, `leaving` aside.

@@ -28,6 +28,8 @@ enum Step {
     Repeat(prop::sample::Index),
     /// Uses the id of an earlier command for something else.
     Reuse(prop::sample::Index, EventBody),
+    /// Under an id of another time.
+    At(usize, i64, EventBody),
     /// A record that is no event.
     Garbage(Vec<u8>),
     Pass(i64),
@@ -51,6 +53,8 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (0..USERS.len(), body()).prop_map(|(actor, body)| Step::Ask(actor, body)),
         3 => any::<prop::sample::Index>().prop_map(Step::Repeat),
         1 => (any::<prop::sample::Index>(), body()).prop_map(|(of, body)| Step::Reuse(of, body)),
+        2 => (0..USERS.len(), -900_000_000..900_000i64, body())
+            .prop_map(|(actor, away, body)| Step::At(actor, away, body)),
         1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Step::Garbage),
         1 => (-10_000..400_000_000i64).prop_map(Step::Pass),
     ]
@@ -65,6 +69,11 @@ fn play(steps: Vec<Step>) -> Story {
         match step {
             Step::Ask(actor, body) => {
                 let id = story.new_id();
+                story.when_with(USERS[actor], id, body);
+                bodies.push(story.events.last().unwrap().clone());
+            }
+            Step::At(actor, away, body) => {
+                let id = id_at(story.now.saturating_add_signed(away), bodies.len() as u64);
                 story.when_with(USERS[actor], id, body);
                 bodies.push(story.events.last().unwrap().clone());
             }

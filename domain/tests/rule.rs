@@ -175,8 +175,8 @@ fn g3_a_rejection_spends_the_id() {
 fn ids_from_the_future_and_the_past_are_refused() {
     let mut story = Story::group(&[]);
     let now = story.now;
-    let tomorrow = id_at(now + bounds::ID_FUTURE_MS, 1);
-    story.when_with("ada", tomorrow, says("just in time")).entry(2);
+    let ahead = id_at(now + bounds::ID_FUTURE_MS, 1);
+    story.when_with("ada", ahead, says("just in time")).entry(2);
     let later = id_at(now + bounds::ID_FUTURE_MS + 1, 2);
     let first = story.when_with("ada", later, says("too soon")).rejected(Code::FutureId);
     story.pass(1_000);
@@ -207,6 +207,40 @@ fn memory_is_bounded_and_what_is_forgotten_is_stale() {
     }
     let oldest = story.state.spent_by(&user("ada")).next().unwrap().0.1;
     assert!(oldest.time() >= Timestamp::from_millis(story.now), "two forgotten for each new one");
+}
+
+#[test]
+fn g3_ids_from_the_future_keep_nobody_out() {
+    let mut story = Story::group(&[]);
+    let kept = story.new_id();
+    let first = story.when_with("ada", kept, says("kept")).accepted();
+    for n in 0..u64::from(bounds::ID_MEMORY_COUNT) + 10 {
+        let year_2100 = id_at(4_102_444_800_000 + n, n);
+        story.when_with("ada", year_2100, says("too soon")).rejected(Code::FutureId);
+        assert!(story.state.memories[&user("ada")].count <= bounds::ID_MEMORY_COUNT);
+    }
+    story.when_with("ada", kept, says("kept")).duplicate_of(&first);
+    for _ in 0..bounds::ID_MEMORY_COUNT - 2 {
+        let id = story.new_id();
+        let first = story.when_with("ada", id, says("in time")).accepted();
+        story.when_with("ada", id, says("in time")).duplicate_of(&first);
+    }
+    story.when_with("ada", kept, says("kept")).duplicate_of(&first);
+    assert_eq!(story.state.memories[&user("ada")].floor, None);
+    assert_eq!(story.state.spent.len(), bounds::ID_MEMORY_COUNT as usize);
+}
+
+#[test]
+fn a_clock_that_is_ahead_keeps_others_out_no_longer_than_it_is_ahead() {
+    let mut story = Story::group(&[]);
+    for n in 0..u64::from(bounds::ID_MEMORY_COUNT) + 10 {
+        let id = id_at(story.now + bounds::ID_FUTURE_MS, n);
+        story.when_with("ada", id, says("early")).accepted();
+    }
+    let id = story.new_id();
+    story.when_with("ada", id, removes("ada")).rejected(Code::StaleId);
+    story.pass(bounds::ID_FUTURE_MS);
+    story.when("ada", removes("ada")).accepted();
 }
 
 #[test]

@@ -39,8 +39,10 @@ pub const POSITION_TOKENS: usize = 16;
 pub const EVENT_BYTES: usize = 128 * 1024;
 /// Largest record of `chat.timeline`, in bytes.
 pub const RULING_BYTES: usize = 512 * 1024;
-/// How far ahead of the log's time a command's id may lie, in milliseconds (24 h).
-pub const ID_FUTURE_MS: u64 = 24 * 3_600 * 1_000;
+/// How far ahead of the log's time a command's id may lie, in milliseconds (5 minutes). A user whose
+/// ids fill the memory can't use earlier ones any more, so this is also how long a clock that is
+/// ahead can keep that user's other devices out of a conversation.
+pub const ID_FUTURE_MS: u64 = 5 * 60 * 1_000;
 /// How long a command's id is remembered, in milliseconds of log time (7 days).
 pub const ID_MEMORY_MS: u64 = 7 * 24 * 3_600 * 1_000;
 /// How many ids are remembered for one (conversation, actor).

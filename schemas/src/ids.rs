@@ -209,12 +209,20 @@ impl ConversationId {
 impl CommandId {
     /// Below every id.
     pub const MIN: CommandId = CommandId(Uuid::nil());
+    /// Above every id.
+    pub const MAX: CommandId = CommandId(Uuid::max());
 
     /// When the id was made, by its maker's clock (RFC 9562, section 5.7).
     pub fn time(self) -> Timestamp {
         let bytes = self.0.as_bytes();
         let millis = bytes[..6].iter().fold(0, |millis, byte| millis << 8 | u64::from(*byte));
         Timestamp::from_millis(millis)
+    }
+
+    /// Whether the id lies too far ahead of a time in the log, by
+    /// [`ID_FUTURE_MS`](crate::bounds::ID_FUTURE_MS).
+    pub fn is_future(self, at: Timestamp) -> bool {
+        self.time().millis_since(at) > crate::bounds::ID_FUTURE_MS
     }
 }
 

@@ -116,7 +116,7 @@ async fn only_admins_post_where_only_admins_may() {
 async fn ids_from_the_future_are_refused() {
     let world = World::new().await;
     let conversation = world.group(&["ann"]).await;
-    world.clock.advance(24 * 3_600_000 + 1_000);
+    world.clock.advance(verbatim_schemas::bounds::ID_FUTURE_MS + 1_000);
     let early = message(&world, "x");
     let world_at_noon = World::new().await;
     let conversation_at_noon = world_at_noon.group(&["ann"]).await;

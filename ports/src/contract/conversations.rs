@@ -23,6 +23,7 @@ pub async fn conversations_contract(
         check("part of the state", histories::part_of_the_state(&*store, seed).await)?;
     }
     check("forgotten ids", histories::forgotten_ids(&*store).await)?;
+    check("a full memory", histories::full_memory(&*store).await)?;
     check("long standing", histories::long_standing(&*store).await)?;
     check("one moment", histories::one_moment(&*store).await)?;
     check("the expected checkpoint", checkpoints::expected(&*store).await)?;

@@ -54,13 +54,15 @@ pub(super) fn part(
     if needs.longest_standing > 0 {
         part.members.extend(loader.longest_standing(needs.longest_standing)?);
     }
-    for (actor, oldest) in &needs.memories {
-        if let Some(memory) = loader.memory(actor)? {
-            part.memories.insert(actor.clone(), memory);
+    for (actor, count) in &needs.memories {
+        let Some(memory) = loader.memory(actor)? else { continue };
+        part.memories.insert(actor.clone(), memory);
+        let mut outermost = loader.oldest_spent(actor, *count)?;
+        match memory.newest_needed(*count) {
+            0 => {}
+            count => outermost.extend(loader.newest_spent(actor, count)?),
         }
-        for (id, row) in loader.oldest_spent(actor, *oldest)? {
-            part.spent.insert((actor.clone(), id), row);
-        }
+        part.spent.extend(outermost.into_iter().map(|(id, row)| ((actor.clone(), id), row)));
     }
     for (actor, id) in &needs.spent {
         if let Some(row) = loader.spent(actor, *id)? {
@@ -110,7 +112,24 @@ impl Loader<'_> {
 
     fn oldest_spent(&self, actor: &UserId, count: usize) -> Outcome<Vec<(CommandId, SpentRow)>> {
         let sql = "SELECT id, salt, digest, generation, src_partition, record, first FROM spent
-                   WHERE partition = ?1 AND conversation = ?2 AND user = ?3 ORDER BY id LIMIT ?4";
+                   WHERE partition = ?1 AND conversation = ?2 AND user = ?3
+                   ORDER BY id LIMIT ?4";
+        self.several_spent(sql, actor, count)
+    }
+
+    fn newest_spent(&self, actor: &UserId, count: usize) -> Outcome<Vec<(CommandId, SpentRow)>> {
+        let sql = "SELECT id, salt, digest, generation, src_partition, record, first FROM spent
+                   WHERE partition = ?1 AND conversation = ?2 AND user = ?3
+                   ORDER BY id DESC LIMIT ?4";
+        self.several_spent(sql, actor, count)
+    }
+
+    fn several_spent(
+        &self,
+        sql: &'static str,
+        actor: &UserId,
+        count: usize,
+    ) -> Outcome<Vec<(CommandId, SpentRow)>> {
         let key = params![self.partition, self.conversation, actor.as_str(), count];
         all(self.connection, sql, key, |columns| Ok((columns.command()?, spent(columns)?)))
     }

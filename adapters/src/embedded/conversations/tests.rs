@@ -7,7 +7,7 @@ use std::sync::{
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use verbatim_domain::state::{Change, MemberRow, Needs};
+use verbatim_domain::state::{Change, MemberRow, Memory, Needs};
 use verbatim_schemas::{
     CommandId, ConversationId, Digest, Rev, Role, Salt, Seq, Src, Timestamp, UserId,
     ruling::{First, Spent},
@@ -43,7 +43,8 @@ fn instructions(connection: &mut Connection, size: u64) -> u64 {
     };
     let members = (0..size).map(|number| Change::Member(user(number), Some(member(number))));
     let ids = (0..size).map(|number| Change::Spent(user(1), id(number), Some(spent(number))));
-    let changes = members.chain(ids).map(|change| (conversation, change)).collect();
+    let memory = Change::Memory(user(1), Memory { count: 1_022, floor: None });
+    let changes = members.chain(ids).chain([memory]).map(|change| (conversation, change)).collect();
     let transaction = connection.transaction().unwrap();
     Rows::last_of_each(changes).write(&transaction, 0).unwrap();
     transaction.commit().unwrap();
@@ -57,7 +58,7 @@ fn instructions(connection: &mut Connection, size: u64) -> u64 {
     let load = || read::part(connection, 0, conversation, &needs).unwrap();
     let part = load();
     assert_eq!(part.members.len(), 4, "0, 1, 2 stand longest, and 5 is named");
-    assert_eq!(part.spent.len(), 5, "0 to 3 are the oldest, and 4 is named");
+    assert_eq!(part.spent.len(), 9, "0 to 3 are the oldest, as many the newest, and 4 is named");
     let count = Arc::new(AtomicU64::new(0));
     let counter = count.clone();
     let each = move || counter.fetch_add(1, Ordering::Relaxed) == u64::MAX;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use futures_util::future::try_join;
 use verbatim_domain::state::{BatchNeeds, Needs};
-use verbatim_schemas::{Kind, Role, UserId, Visibility, bounds::ID_MEMORY_MS};
+use verbatim_schemas::{
+    Kind, Role, UserId, Visibility,
+    bounds::{ID_MEMORY_COUNT, ID_MEMORY_MS},
+};
 
 use super::model::Model;
 use crate::{
@@ -55,6 +58,29 @@ pub(super) async fn forgotten_ids(store: &dyn ConversationStore) -> Check {
         model.states[&id].spent_by(&user("bob")).count() < 9,
         "the story of forgotten ids forgets none"
     );
+    model.check_all(store).await
+}
+
+/// As many ids are spent as are remembered, and the newest ones count too.
+pub(super) async fn full_memory(store: &dyn ConversationStore) -> Check {
+    let mut told = Conversations::new(LAYOUT);
+    let id = told.new_conversation_id_in(1);
+    told.create_as(id, Kind::Group, "ann", &["bob"], Visibility::All);
+    (2..ID_MEMORY_COUNT).for_each(|_| drop(told.send(id, "bob", "text")));
+    let filled = told.rulings().len();
+    (0..6).for_each(|_| drop(told.send(id, "bob", "more")));
+    let mut model = Model::new(1, 0);
+    model.clear(store).await?;
+    model.save(store, &told.rulings()[..filled]).await?;
+    for batch in told.rulings()[filled..].chunks(2) {
+        model.save(store, batch).await?;
+        for count in [1, 2, 5] {
+            let ends = Needs { memories: [(user("bob"), count)].into(), ..Needs::default() };
+            model.check(store, &[(id, ends)].into()).await?;
+        }
+    }
+    let memory = model.states[&id].memories[&user("bob")];
+    ensure!(memory.count == ID_MEMORY_COUNT, "the memory is not full: {memory:?}");
     model.check_all(store).await
 }
 
