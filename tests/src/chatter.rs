@@ -94,9 +94,13 @@ impl Chatter {
         let (mut outbox, mut since, mut idle) = (VecDeque::new(), None, false);
         loop {
             let opened = Socket::open_since(&self.client, since.as_deref()).await;
-            let Ok(socket) = opened else {
-                tokio::time::sleep(BACK_OFF).await;
-                continue;
+            let socket = match opened {
+                Ok(socket) => socket,
+                Err(error) => {
+                    self.waits(format!("a socket: {error:#}"));
+                    tokio::time::sleep(BACK_OFF).await;
+                    continue;
+                }
             };
             copy.connected(&socket.heads, socket.behind);
             let number = LINES.fetch_add(1, Ordering::Relaxed);
@@ -117,9 +121,16 @@ impl Chatter {
                     return Ok(());
                 }
                 Ok(End::Lost) => {}
-                Err(_) => tokio::time::sleep(BACK_OFF).await,
+                Err(error) => {
+                    self.waits(format!("a socket after {error:#}"));
+                    tokio::time::sleep(BACK_OFF).await;
+                }
             }
         }
+    }
+
+    fn waits(&self, what: String) {
+        self.recorder.waits(&self.client.user, what);
     }
 
     async fn talk(
@@ -149,6 +160,14 @@ impl Chatter {
                 }
                 return Ok(End::Lost);
             }
+            self.waits(format!(
+                "{} to be sent, {:?} ruled on, {} receipts, a fetch: {}, a hole: {:?}",
+                outbox.len(),
+                line.on_their_way.keys(),
+                line.reading,
+                line.fetching,
+                copy.hole(),
+            ));
             tokio::select! {
                 incoming = line.socket.within(SILENCE) => match incoming? {
                     Some(Incoming::Frame(frame)) => self.hear(line, copy, outbox, frame).await?,

@@ -113,7 +113,9 @@ impl Crowd {
     pub async fn quiet(&mut self) -> Result<Record> {
         self.phase.send_replace(Phase::Hush);
         let mut busy = self.busy.subscribe();
-        timeout(REST, busy.wait_for(|busy| *busy == 0)).await.context("some are not ruled")??;
+        let waiting = |what: &str| format!("{what}; waiting: {}", self.recorder.waiting());
+        let ruled = timeout(REST, busy.wait_for(|busy| *busy == 0)).await;
+        ruled.with_context(|| waiting("not all is ruled"))??;
         let (mut heads, mut positions) = (BTreeMap::new(), Vec::new());
         for (room, _) in &self.rooms {
             let (rev, position) = self.last_word(room).await?;
@@ -121,10 +123,14 @@ impl Crowd {
             positions.push(position);
         }
         self.phase.send_replace(Phase::Close(heads));
-        while let Some(ended) =
-            timeout(REST, self.tasks.join_next()).await.context("some do not catch up")?
-        {
-            ended??;
+        let recorder = self.recorder.clone();
+        loop {
+            let ended = timeout(REST, self.tasks.join_next()).await;
+            let waiting = || format!("some do not catch up; waiting: {}", recorder.waiting());
+            match ended.with_context(waiting)? {
+                Some(ended) => ended??,
+                None => break,
+            }
         }
         for (index, client) in self.clients.iter().enumerate() {
             let mut client = client.clone();
@@ -237,7 +243,9 @@ impl Poster {
         loop {
             let body = json!({"id": id, "text": text});
             let call = self.client.call(Method::POST, &path, Some(body));
-            if let Ok(Ok(answer)) = timeout(Duration::from_secs(15), call).await {
+            let answer = timeout(Duration::from_secs(15), call).await;
+            self.recorder.waits(&format!("{} over REST", self.client.user), format!("{answer:?}"));
+            if let Ok(Ok(answer)) = answer {
                 match answer.status {
                     200 | 201 => {
                         self.recorder.acked(acked(conversation, &answer.json(), false));

@@ -1,6 +1,9 @@
 //! What clients did and saw, for the [checker](crate::checker).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use serde_json::Value;
 use tokio::sync::watch;
@@ -108,11 +111,13 @@ pub struct Record {
 pub struct Recorder {
     record: Mutex<Record>,
     acks: watch::Sender<usize>,
+    /// What each client waits for, to be told where a test does not end.
+    waiting: Mutex<BTreeMap<String, String>>,
 }
 
 impl Default for Recorder {
     fn default() -> Self {
-        Self { record: Mutex::default(), acks: watch::channel(0).0 }
+        Self { record: Mutex::default(), acks: watch::channel(0).0, waiting: Mutex::default() }
     }
 }
 
@@ -150,6 +155,17 @@ impl Recorder {
             |old: &History| old.user == history.user && old.conversation == history.conversation;
         record.histories.retain(|old| !same(old));
         record.histories.push(history);
+    }
+
+    /// A client waits for something.
+    pub fn waits(&self, who: &str, what: String) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.insert(who.to_owned(), what);
+    }
+
+    /// What each client waits for.
+    pub fn waiting(&self) -> String {
+        format!("{:#?}", self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How many acknowledgements came; to be awaited.
