@@ -136,7 +136,13 @@ pub trait EventLog: Send + Sync {
     /// for room: a full queue is [`AppendError::Unavailable`] at once. Once the future gives the
     /// places, records of [`Stream::Events`] survive the loss of power; those of
     /// [`Stream::Timeline`] survive the end of the process. Dropping the future changes nothing.
+    ///
+    /// An append of no records appends nothing, and succeeds if the stream can be written.
     fn append(&self, stream: Stream, records: Vec<NewRecord>) -> AppendFuture;
+
+    /// Why the last append of this node to a stream was not acknowledged; none once one is again,
+    /// if only one of no records.
+    fn failing(&self, stream: Stream) -> Option<String>;
 
     /// The offset after the last acknowledged record.
     async fn end(&self, stream: Stream, partition: u32) -> Result<u64, LogError>;

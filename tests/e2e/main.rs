@@ -7,6 +7,7 @@ mod bad_input;
 mod chat;
 mod crash_points;
 mod documents;
+mod full_disk;
 mod operating;
 mod paused;
 mod plug_pulled;

@@ -118,6 +118,10 @@ impl EventLog for EmbeddedLog {
         self.stream(stream).append(records)
     }
 
+    fn failing(&self, stream: Stream) -> Option<String> {
+        self.stream(stream).failing()
+    }
+
     async fn end(&self, stream: Stream, partition: u32) -> Result<u64, LogError> {
         self.stream(stream).end(partition)
     }

@@ -32,6 +32,10 @@ impl EventLog for FaultyLog {
         append.inspect(move |_| faults.pass(step, "after")).boxed()
     }
 
+    fn failing(&self, stream: Stream) -> Option<String> {
+        self.inner.failing(stream)
+    }
+
     async fn end(&self, stream: Stream, partition: u32) -> Result<u64, LogError> {
         self.inner.end(stream, partition).await
     }

@@ -45,6 +45,25 @@ async fn a_disk_that_fills_up_at_any_write_loses_and_invents_nothing() {
     assert!(writes > 10, "the run has only {writes} writes");
 }
 
+/// A node that gets no appends while it can't take any has to find out by itself when it can.
+#[tokio::test]
+async fn it_says_that_it_fails_until_an_append_of_nothing_succeeds() {
+    let folder = TempDir::new().unwrap();
+    let disk = PowerCutDisk::new();
+    let log = open_on(&disk, folder.path()).unwrap();
+    assert_eq!(log.failing(Stream::Events), None);
+    disk.full(true);
+    log.append(Stream::Events, vec![record(0, "no room")]).await.unwrap_err();
+    assert!(log.failing(Stream::Events).is_some_and(|why| why.contains("full")));
+    assert_eq!(log.failing(Stream::Timeline), None);
+    log.append(Stream::Events, Vec::new()).await.unwrap_err();
+    disk.full(false);
+    assert!(log.failing(Stream::Events).is_some());
+    log.append(Stream::Events, Vec::new()).await.unwrap();
+    assert_eq!(log.failing(Stream::Events), None);
+    assert_eq!(log.end(Stream::Events, 0).await.unwrap(), 0);
+}
+
 /// A sync that fails leaves it open whether the records will be there.
 #[tokio::test]
 async fn a_failed_sync_is_not_known_and_the_log_goes_on() {

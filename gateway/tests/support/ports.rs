@@ -75,6 +75,10 @@ impl EventLog for World {
         async { Err(AppendError::Unavailable(UNUSED.into())) }.boxed()
     }
 
+    fn failing(&self, _: Stream) -> Option<String> {
+        Some(UNUSED.into())
+    }
+
     async fn end(&self, _: Stream, partition: u32) -> Result<u64, LogError> {
         Ok(self.state.lock().unwrap().timeline[partition as usize].len() as u64)
     }

@@ -160,6 +160,10 @@ impl EventLog for LogView {
         })
     }
 
+    fn failing(&self, _: Stream) -> Option<String> {
+        None
+    }
+
     async fn end(&self, stream: Stream, partition: u32) -> Result<u64, LogError> {
         self.may_fail().await?;
         Ok(self.data.end(stream, partition))

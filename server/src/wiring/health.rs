@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use verbatim_gateway::Gateway;
 use verbatim_http::{Mount, Refusal};
-use verbatim_ports::clock::Clock;
+use verbatim_ports::{
+    clock::Clock,
+    log::{EventLog, Stream},
+};
 use verbatim_projectors::{Handle, readiness};
 use verbatim_schemas::{
     Code, Problem,
@@ -19,6 +22,8 @@ use crate::{auth::Verifier, shutdown::Shutdown};
 /// What readiness looks at.
 #[derive(Clone)]
 pub struct Health {
+    /// The streams.
+    pub log: Arc<dyn EventLog>,
     /// The projectors of this process.
     pub projectors: Arc<Handle>,
     /// The sockets of this process.
@@ -45,8 +50,16 @@ impl Health {
     }
 
     /// What keeps this process from doing its work, in words for an operator.
-    fn reasons(&self) -> Vec<String> {
+    async fn reasons(&self) -> Vec<String> {
         let mut reasons = Vec::new();
+        for stream in [Stream::Events, Stream::Timeline] {
+            // Whoever is not ready gets no sends, and so would never find out that they work again.
+            if self.log.failing(stream).is_some()
+                && let Err(error) = self.log.append(stream, Vec::new()).await
+            {
+                reasons.push(format!("{} cannot be written: {error}", stream.name()));
+            }
+        }
         if self.shutdown.has_begun() {
             reasons.push("the server is draining".to_owned());
         }
@@ -70,7 +83,7 @@ impl Health {
 
 /// 200, or 503 with the reasons in `detail`.
 async fn ready(State(health): State<Health>) -> axum::response::Response {
-    let reasons = health.reasons();
+    let reasons = health.reasons().await;
     if reasons.is_empty() {
         let body: Value = json!({ "status": "ready" });
         return Json(body).into_response();

@@ -77,6 +77,7 @@ pub async fn start_on(shell: Arc<Shell>, vfs: Option<String>) -> anyhow::Result<
         verbatim_query_api::Config::default(),
     );
     let health = health::Health {
+        log: stores.log.clone(),
         projectors: projectors.clone(),
         gateway: gateway.clone(),
         following: commands.following(),

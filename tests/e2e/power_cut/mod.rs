@@ -1,6 +1,6 @@
 //! The power fails while eight people talk, and the disk forgets what was not synced.
 
-mod house;
+pub(crate) mod house;
 
 use std::time::Duration;
 

@@ -6,7 +6,9 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use verbatim_ports::log::{AppendError, Appended, NewRecord};
+use verbatim_ports::log::{AppendError, Appended, NewRecord, Stream};
+
+use super::LogSettings;
 
 /// One call of `append`.
 pub(super) struct Request {
@@ -31,6 +33,8 @@ pub(super) struct Queue {
     max_bytes: usize,
     waiting: Mutex<Waiting>,
     arrived: Condvar,
+    failing: Mutex<Option<String>>,
+    depth: metrics::Gauge,
 }
 
 #[derive(Default)]
@@ -44,8 +48,26 @@ struct Waiting {
 }
 
 impl Queue {
-    pub(super) fn new(max_records: usize, max_bytes: usize) -> Self {
-        Self { max_records, max_bytes, waiting: Mutex::default(), arrived: Condvar::new() }
+    pub(super) fn new(stream: Stream, settings: LogSettings) -> Self {
+        Self {
+            max_records: settings.queue_records,
+            max_bytes: settings.queue_bytes,
+            waiting: Mutex::default(),
+            arrived: Condvar::new(),
+            failing: Mutex::default(),
+            depth: metrics::gauge!("verbatim_log_waiting_records", "stream" => stream.name()),
+        }
+    }
+
+    /// Notes how a transaction went: with what error, or none.
+    pub(super) fn ended(&self, error: Option<&AppendError>) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        *failing = error.map(ToString::to_string);
+    }
+
+    /// The error of the last transaction, if it had one.
+    pub(super) fn failing(&self) -> Option<String> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes a place in the order.
@@ -63,6 +85,7 @@ impl Queue {
         waiting.requests.push_back(request);
         waiting.records += records;
         waiting.bytes += bytes;
+        self.depth.set(waiting.records as f64);
         if std::mem::take(&mut waiting.idle) {
             drop(waiting);
             self.arrived.notify_one();
@@ -81,6 +104,7 @@ impl Queue {
         waiting.idle = false;
         if waiting.records <= TRANSACTION_RECORDS && waiting.bytes <= TRANSACTION_BYTES {
             (waiting.records, waiting.bytes) = (0, 0);
+            self.depth.set(0.0);
             return std::mem::take(&mut waiting.requests);
         }
         let mut taken = VecDeque::new();
@@ -93,6 +117,7 @@ impl Queue {
         }
         waiting.records -= records;
         waiting.bytes -= bytes;
+        self.depth.set(waiting.records as f64);
         taken
     }
 

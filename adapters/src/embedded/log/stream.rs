@@ -51,7 +51,7 @@ impl StreamLog {
             .map(head)
             .collect::<Result<_, _>>()
             .map_err(|error| StoreError::from(crate::embedded::sqlite::Failure::from(error)))?;
-        let queue = Arc::new(Queue::new(settings.queue_records, settings.queue_bytes));
+        let queue = Arc::new(Queue::new(stream, settings));
         let published = Arc::new(Published::new(&heads, settings.recent_bytes));
         let readers = Arc::new(Readers::open(&database, READERS)?);
         let writer = Writer {
@@ -70,9 +70,6 @@ impl StreamLog {
     }
 
     pub(super) fn append(&self, records: Vec<NewRecord>) -> AppendFuture {
-        if records.is_empty() {
-            return std::future::ready(Ok(Vec::new())).boxed();
-        }
         let partitions = self.published.partitions();
         if let Some(record) = records.iter().find(|record| record.partition as usize >= partitions)
         {
@@ -86,6 +83,10 @@ impl StreamLog {
         }
         let ended = || Err(AppendError::Unknown("the log's writer ended".into()));
         answer.map(move |answer| answer.unwrap_or_else(|_| ended())).boxed()
+    }
+
+    pub(super) fn failing(&self) -> Option<String> {
+        self.queue.failing()
     }
 
     pub(super) fn end(&self, partition: u32) -> Result<u64, LogError> {

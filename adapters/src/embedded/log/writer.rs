@@ -15,7 +15,7 @@ use verbatim_ports::{
 use super::{
     published::Published,
     queue::{Queue, Request},
-    tables::{Head, Statements},
+    tables::{self, Head, Statements},
 };
 
 /// What the writer's thread works with.
@@ -45,6 +45,7 @@ impl Writer {
             }
         };
         queue.close();
+        queue.ended(Some(&AppendError::Unavailable("the log has stopped".into())));
         loop {
             let left = queue.take();
             if left.is_empty() {
@@ -70,8 +71,12 @@ impl Writer {
                 return Ok(());
             }
             match commits.commit(&requests, &*self.clock) {
-                Ok(()) => acknowledge(requests, &commits.places, &self.published),
+                Ok(()) => {
+                    self.queue.ended(None);
+                    acknowledge(requests, &commits.places, &self.published);
+                }
                 Err(error) => {
+                    self.queue.ended(Some(&error));
                     let stream = self.stream.name();
                     tracing::warn!(stream, %error, "appends failed");
                     refuse(requests, &error);
@@ -164,6 +169,10 @@ impl Commits<'_> {
             ])?;
             *head = Head { next: place.offset + 1, time: place.time };
             self.places.push(place);
+        }
+        if self.places.is_empty() {
+            // Somebody asks whether the stream can be written.
+            tables::touch(self.connection)?;
         }
         Ok(())
     }

@@ -148,6 +148,10 @@ impl EventLog for BrokenLog {
         }
     }
 
+    fn failing(&self, stream: Stream) -> Option<String> {
+        self.log.failing(stream)
+    }
+
     async fn end(&self, stream: Stream, partition: u32) -> Result<u64, LogError> {
         let end = self.log.end(stream, partition).await?;
         Ok(if self.fault == Fault::EndsEarly { end.saturating_sub(1) } else { end })

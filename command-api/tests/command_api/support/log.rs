@@ -170,6 +170,10 @@ impl EventLog for FakeLog {
         .boxed()
     }
 
+    fn failing(&self, _: Stream) -> Option<String> {
+        None
+    }
+
     async fn end(&self, stream: Stream, partition: u32) -> Result<u64, LogError> {
         Ok(self.inner().streams.get(&(stream, partition)).map_or(0, |records| records.len() as u64))
     }

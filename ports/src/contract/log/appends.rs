@@ -81,7 +81,10 @@ pub(super) async fn several_partitions(scene: &Scene) -> Check {
 
 /// A call without records succeeds.
 pub(super) async fn nothing(scene: &Scene) -> Check {
-    scene.append(Vec::new(), &mut Written::new()).await
+    scene.append(Vec::new(), &mut Written::new()).await?;
+    let failing = scene.log.failing(scene.stream);
+    ensure!(failing.is_none(), "acknowledged, and yet it fails: {failing:?}");
+    Ok(())
 }
 
 /// Keys and values are kept byte for byte.
