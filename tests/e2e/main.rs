@@ -7,6 +7,7 @@ mod bad_input;
 mod chat;
 mod crash_points;
 mod documents;
+mod fan_out;
 mod full_disk;
 mod operating;
 mod paused;

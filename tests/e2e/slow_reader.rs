@@ -1,11 +1,9 @@
 //! Readers that stop reading cost at most their bound, and nobody else anything.
 
-use std::net::TcpListener;
-
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
-use verbatim_tests::{Client, Server, Socket, crowd::NO_RATES, socket::Incoming};
+use verbatim_tests::{Client, Server, Socket, crowd::NO_RATES, metrics, socket::Incoming};
 
 /// Sockets that are not read.
 const SLOW: usize = 8;
@@ -26,13 +24,6 @@ fn resident(pid: u32) -> Result<u64> {
     Ok(kilobytes * 1024)
 }
 
-/// A counter of the server's metrics.
-async fn counter(metrics: &str, name: &str) -> Result<u64> {
-    let text = reqwest::get(metrics).await?.text().await?;
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    Ok(value.map_or(Ok(0), str::parse)?)
-}
-
 /// Reads on to the end, from rev 2: how far it came without a hole, `bye`, and the close code.
 async fn drain(socket: &mut Socket) -> Result<(u64, Value, Option<u16>)> {
     let (mut rev, mut bye) = (2, Value::Null);
@@ -51,10 +42,9 @@ async fn drain(socket: &mut Socket) -> Result<(u64, Value, Option<u16>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn g9_readers_that_stop_reading_are_closed_and_cost_at_most_their_bound() -> Result<()> {
-    let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let free = metrics::free()?;
     let env = [NO_RATES, &[("VERBATIM_METRICS_LISTEN", free.as_str())]].concat();
     let server = Server::start_with(&[], &env).await?;
-    let metrics = format!("http://{free}/metrics");
     let ada = Client::sign_in(&server, "ada").await?;
     let bob = Client::sign_in(&server, "bob").await?;
     let cid = Client::sign_in(&server, "cid").await?;
@@ -73,7 +63,7 @@ async fn g9_readers_that_stop_reading_are_closed_and_cost_at_most_their_bound() 
     let before = resident(server.pid().context("no server")?)?;
 
     let (mut rev, mut waves) = (2, 0);
-    while counter(&metrics, "verbatim_gateway_slow_consumers_total").await? < SLOW as u64 {
+    while metrics::read(&free, "verbatim_gateway_slow_consumers_total").await? < SLOW as f64 {
         assert!(waves < WAVES, "{waves} waves of {WAVE} messages, and some are still open");
         waves += 1;
         let sent = try_join_all((0..WAVE).map(|_| ada.send(&id, &text))).await?;

@@ -9,6 +9,7 @@ pub mod checker;
 pub mod copy;
 pub mod crowd;
 pub mod dice;
+pub mod metrics;
 pub mod operator;
 pub mod record;
 pub mod rest;

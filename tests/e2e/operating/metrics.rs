@@ -4,26 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tokio::net::TcpListener;
-use verbatim_tests::{Client, Server, Socket};
-
-/// An address that is free now.
-async fn free() -> Result<String> {
-    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.to_string())
-}
-
-/// The value of a series that has these labels, whatever others it has.
-fn value(text: &str, name: &str, labels: &[&str]) -> Option<f64> {
-    let series = text.lines().filter(|line| {
-        let ends = line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
-        ends && labels.iter().all(|label| line.contains(label))
-    });
-    series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).reduce(|a, b| a + b)
-}
+use verbatim_tests::{
+    Client, Server, Socket,
+    metrics::{free, value},
+};
 
 #[tokio::test]
 async fn metrics_measure_and_name_nobody() -> Result<()> {
-    let address = free().await?;
+    let address = free()?;
     let server = Server::start_with(&[], &[("VERBATIM_METRICS_LISTEN", &address)]).await?;
     let ada = Client::sign_in(&server, "canary-ada").await?;
     let id = ada.direct("canary-bob").await?;
@@ -57,6 +45,7 @@ async fn metrics_measure_and_name_nobody() -> Result<()> {
         "verbatim_projection_lag_records",
         "verbatim_commands_in_flight",
         "verbatim_command_waiters",
+        "verbatim_log_waiting_records",
     ] {
         value(text, name, &[]).with_context(|| format!("{name} is missing in {text}"))?;
     }
