@@ -9,7 +9,10 @@ use verbatim_domain::{
 };
 use verbatim_schemas::{Digest, Ruling, Src};
 
-use crate::log::{Batch, EventLog, LogError, Record, Stream, Tail};
+use crate::{
+    log::{Batch, EventLog, LogError, Record, Stream, Tail},
+    reading::Read,
+};
 
 /// How far a consumer has come in one partition, kept in one transaction with what it made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,8 +116,7 @@ impl Follower {
                     if record.offset >= end {
                         break;
                     }
-                    let ruling = decode(partition, &record);
-                    last = last.max(ruling.map(|ruling| ruling.src));
+                    last = last.max(read(partition, &record).map(|read| read.ruling.src));
                     next = record.offset + 1;
                 }
             }
@@ -132,8 +134,7 @@ impl Follower {
         for record in records {
             progress.next = record.offset + 1;
             // A ruling of a version that is not known, or no ruling at all, does not count.
-            let Some(ruling) = decode(partition, &record) else { continue };
-            let hash = Digest(*blake3::hash(&record.value).as_bytes());
+            let Some(Read { ruling, hash }) = read(partition, &record) else { continue };
             if let Some(expected) = progress.expected {
                 // Rulings beyond a gap may stand before the one that is looked for; only one that
                 // leaves no room for it between itself and the record before proves its absence.
@@ -141,7 +142,7 @@ impl Follower {
                 if ruling.src < expected.src || (ruling.src > expected.src && beyond) {
                     continue;
                 }
-                if ruling.src > expected.src || hash != expected.hash {
+                if ruling.src > expected.src || *hash != expected.hash {
                     return Err(FollowError::Foreign { partition, offset: expected.src.offset });
                 }
                 progress.expected = None;
@@ -152,8 +153,9 @@ impl Follower {
                 Admission::Apply => {
                     progress.last = Some(ruling.src);
                     progress.skipped = 0;
-                    let checkpoint = Checkpoint { src: ruling.src, hash, next: record.offset + 1 };
-                    let ruling = Arc::new(ruling);
+                    let checkpoint =
+                        Checkpoint { src: ruling.src, hash: *hash, next: record.offset + 1 };
+                    let ruling = Arc::clone(ruling);
                     rulings.push(Followed { ruling, checkpoint, value: record.value });
                 }
                 Admission::Repeat => {}
@@ -203,8 +205,8 @@ impl Follower {
     }
 }
 
-fn decode(partition: u32, record: &Record) -> Option<Ruling> {
-    Ruling::decode(&record.value).ok().filter(|ruling| ruling.src.partition == partition)
+fn read(partition: u32, record: &Record) -> Option<&Read> {
+    record.ruling().filter(|read| read.ruling.src.partition == partition)
 }
 
 /// Where to read so that the checkpoint's ruling is the first to come: at the hint when it is there,
@@ -221,7 +223,7 @@ async fn locate(
     let mut tail = log.tail(Stream::Timeline, vec![(partition, hint)]).await?;
     let first = tail.next().await?.records.into_iter().next();
     let there = first.is_some_and(|record| {
-        decode(partition, &record).is_some_and(|ruling| ruling.src == checkpoint.src)
+        read(partition, &record).is_some_and(|read| read.ruling.src == checkpoint.src)
     });
     Ok(if there { hint } else { 0 })
 }

@@ -27,6 +27,7 @@ pub mod history;
 pub mod inbox;
 pub mod log;
 pub mod presence;
+pub mod reading;
 pub mod rows;
 
 #[cfg(feature = "contract")]

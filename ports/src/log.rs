@@ -11,6 +11,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use verbatim_schemas::{Code, Problem, Src, Timestamp};
 
+use crate::reading::{Read, Reading};
+
 /// One of the two streams. Both have the same partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stream {
@@ -69,6 +71,19 @@ pub struct Record {
     pub key: Bytes,
     /// Its value.
     pub value: Bytes,
+    reading: Reading,
+}
+
+impl Record {
+    /// A record that nobody has read yet.
+    pub fn new(offset: u64, time: Timestamp, key: Bytes, value: Bytes) -> Self {
+        Self { offset, time, key, value, reading: Reading::default() }
+    }
+
+    /// The ruling that the value is, if it is one; read once for all copies of the record.
+    pub fn ruling(&self) -> Option<&Read> {
+        self.reading.of(&self.value)
+    }
 }
 
 /// Records of one partition, in order.

@@ -55,7 +55,7 @@ impl Default for LogSettings {
             partitions: 8,
             queue_records: 65_536,
             queue_bytes: 64 * 1024 * 1024,
-            recent_bytes: 8 * 1024 * 1024,
+            recent_bytes: 16 * 1024 * 1024,
         }
     }
 }

@@ -135,12 +135,9 @@ impl World {
         let ruling = decide(conversation, &proposal);
         apply(conversation, &ruling);
         let ruling = Arc::new(ruling);
-        let record = Record {
-            offset,
-            time: self.parts.now(),
-            key: Bytes::from(conversation_id.to_string()),
-            value: Bytes::from(ruling.encode().unwrap()),
-        };
+        let key = Bytes::from(conversation_id.to_string());
+        let value = Bytes::from(ruling.encode().unwrap());
+        let record = Record::new(offset, self.parts.now(), key, value);
         state.timeline[index].push(record);
         state.rulings[index].push(ruling.clone());
         let hidden = state.hidden;

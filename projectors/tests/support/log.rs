@@ -66,7 +66,7 @@ impl LogData {
         let mut streams = self.streams.lock().unwrap();
         let records = streams.entry((stream, partition)).or_default();
         let offset = records.last().map_or(0, |record| record.offset + 1) + hole;
-        records.push(Record { offset, time, key, value });
+        records.push(Record::new(offset, time, key, value));
         drop(streams);
         self.changes.send_modify(|changes| *changes += 1);
         offset

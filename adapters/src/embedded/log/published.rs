@@ -52,11 +52,12 @@ pub(super) enum Look {
     Ended(LogError),
 }
 
-/// What a record in memory takes beside its bytes.
-const RECORD_OVERHEAD: usize = 128;
+/// What a record in memory takes beside its bytes, the ruling that was read from it included.
+const RECORD_OVERHEAD: usize = 1_024;
 
+/// What a record takes in memory: a ruling holds about as much text as its bytes.
 fn size(record: &Record) -> usize {
-    record.key.len() + record.value.len() + RECORD_OVERHEAD
+    record.key.len() + 2 * record.value.len() + RECORD_OVERHEAD
 }
 
 impl Published {

@@ -148,12 +148,9 @@ fn missing(partition: u32, offset: u64) -> StoreError {
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    Ok(Record {
-        offset: row.get(0)?,
-        time: Timestamp::from_millis(row.get(1)?),
-        key: Bytes::copy_from_slice(blob(row, 2)?),
-        value: Bytes::copy_from_slice(blob(row, 3)?),
-    })
+    let (key, value) =
+        (Bytes::copy_from_slice(blob(row, 2)?), Bytes::copy_from_slice(blob(row, 3)?));
+    Ok(Record::new(row.get(0)?, Timestamp::from_millis(row.get(1)?), key, value))
 }
 
 fn blob<'row>(row: &'row Row<'_>, column: usize) -> rusqlite::Result<&'row [u8]> {

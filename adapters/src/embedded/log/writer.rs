@@ -96,7 +96,7 @@ fn acknowledge(requests: VecDeque<Request>, places: &[Appended], published: &Pub
     }
     published.publish(records.into_iter().zip(places).map(|(record, place)| {
         let Appended { offset, time } = *place;
-        (record.partition, Record { offset, time, key: record.key, value: record.value })
+        (record.partition, Record::new(offset, time, record.key, record.value))
     }));
     let mut places = places;
     for (reply, count) in replies {

@@ -126,7 +126,7 @@ impl FakeLog {
         let store = |record: NewRecord| {
             let partition = inner.streams.entry((stream, record.partition)).or_default();
             let offset = partition.len() as u64;
-            partition.push(Record { offset, time, key: record.key, value: record.value });
+            partition.push(Record::new(offset, time, record.key, record.value));
             Appended { offset, time }
         };
         let places = records.into_iter().map(store).collect();

@@ -58,7 +58,7 @@ impl Scene {
             places.len()
         );
         for (place, NewRecord { partition, key, value }) in places.into_iter().zip(records) {
-            let record = Record { offset: place.offset, time: place.time, key, value };
+            let record = Record::new(place.offset, place.time, key, value);
             written.entry(partition).or_default().push(record);
         }
         Ok(())
