@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use verbatim_schemas::bounds;
+
 /// Every bound of the gateway (api.md section 5). What happens at a bound stands with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayConfig {
@@ -57,6 +59,9 @@ pub struct GatewayConfig {
     pub receipts_waiting: usize,
     /// How often a socket may say that it is typing in one conversation; more is dropped.
     pub typing_interval: Duration,
+    /// Up to how many members receipts go to all; above, to their member's own sockets. The rule's
+    /// own 256 caps it.
+    pub receipts_public_members: u32,
     /// Users that a socket may watch; then `invalid`.
     pub watch_users: usize,
     /// Channels that a socket may view; then `invalid`.
@@ -114,6 +119,7 @@ impl Default for GatewayConfig {
             receipt_interval: Duration::from_secs(1),
             receipts_waiting: 1_024,
             typing_interval: Duration::from_secs(1),
+            receipts_public_members: bounds::RECEIPTS_PUBLIC_MEMBERS,
             watch_users: 500,
             view_channels: 10,
             heads_per_frame: 200,

@@ -142,11 +142,12 @@ pub trait HistoryStore: Send + Sync {
         max_bytes: usize,
     ) -> Result<Vec<Entry>, StoreError>;
 
-    /// Members' watermarks in the order of their ids, after `after`; of a conversation with over 256
-    /// members the actor's own only.
+    /// Members' watermarks in the order of their ids, after `after`; of a conversation with more than
+    /// `public_up_to` members, and in any case with over 256, the actor's own only.
     async fn receipts(
         &self,
         grant: &Grant,
+        public_up_to: u32,
         after: Option<&UserId>,
         limit: u32,
     ) -> Result<Vec<Receipt>, StoreError>;

@@ -7,6 +7,7 @@ use verbatim_ports::{
     auth::Authenticator, clock::Clock, history::HistoryStore, inbox::InboxCache, log::Layout,
     presence::PresenceStore,
 };
+use verbatim_schemas::bounds;
 
 /// The ports that the service reads from.
 #[derive(Clone)]
@@ -30,11 +31,16 @@ pub struct Deps {
 pub struct Config {
     /// Most bytes of JSON in one page of entries; one entry is given however large it is.
     pub entries_bytes: usize,
+    /// Up to how many members receipts of others are shown; the rule's own 256 caps it.
+    pub receipts_public_members: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { entries_bytes: 4 * 1024 * 1024 }
+        Self {
+            entries_bytes: 4 * 1024 * 1024,
+            receipts_public_members: bounds::RECEIPTS_PUBLIC_MEMBERS,
+        }
     }
 }
 

@@ -44,6 +44,11 @@ impl World {
         self
     }
 
+    pub(crate) fn with_public_receipts_up_to(mut self, members: u32) -> Self {
+        self.config.receipts_public_members = members;
+        self
+    }
+
     pub(crate) fn with_lagging_inbox(mut self) -> Self {
         self.lagging_inbox = true;
         self

@@ -206,8 +206,7 @@ pub struct Receipt {
     pub delivered: Seq,
     /// Everything up to here was read.
     pub read: Seq,
-    /// When that last changed; absent while nothing was received.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// When that last changed; null while nothing was received.
     pub at: Option<Timestamp>,
 }
 

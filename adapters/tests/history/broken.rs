@@ -24,7 +24,7 @@ use verbatim_ports::{
 };
 use verbatim_schemas::{
     CommandId, ConversationId, Digest, Entry, EntryBody, Kind, Metadata, Rev, Seq, Src, UserId,
-    Visibility,
+    Visibility, bounds,
     entry::Message,
     rest::{Conversation, InboxItem, Member, Receipt},
 };
@@ -46,6 +46,7 @@ enum Fault {
     GivesNothingWhereOneDoesNotFit,
     ReadsNumbersInMetadata,
     ShowsReceiptsToAll,
+    ShowsReceiptsUpToTheRulesBound,
     SharesWithEverybody,
     IgnoresTheInboxCursor,
     NeverWaits,
@@ -291,13 +292,16 @@ impl HistoryStore for Broken {
     async fn receipts(
         &self,
         grant: &Grant,
+        public_up_to: u32,
         after: Option<&UserId>,
         limit: u32,
     ) -> Result<Vec<Receipt>, StoreError> {
-        match self.is(ShowsReceiptsToAll) {
-            true => self.inner.receipts(&wide(grant), after, limit).await,
-            false => self.inner.receipts(grant, after, limit).await,
+        if self.is(ShowsReceiptsToAll) {
+            return self.inner.receipts(&wide(grant), public_up_to, after, limit).await;
         }
+        let rules = self.is(ShowsReceiptsUpToTheRulesBound);
+        let public_up_to = if rules { bounds::RECEIPTS_PUBLIC_MEMBERS } else { public_up_to };
+        self.inner.receipts(grant, public_up_to, after, limit).await
     }
 
     async fn inbox(
@@ -410,6 +414,7 @@ refuses! {
     that_gives_nothing_where_one_does_not_fit: GivesNothingWhereOneDoesNotFit, "entries";
     that_reads_numbers_in_metadata: ReadsNumbersInMetadata, "entries";
     that_shows_receipts_to_all: ShowsReceiptsToAll, "receipts of large conversations";
+    that_shows_receipts_up_to_the_rules_bound: ShowsReceiptsUpToTheRulesBound, "receipts of large conversations";
     that_shares_with_everybody: SharesWithEverybody, "who shares a conversation";
     that_ignores_the_inbox_cursor: IgnoresTheInboxCursor, "the inbox";
     that_never_waits: NeverWaits, "rows and checkpoint move together";

@@ -67,7 +67,7 @@ impl Hub {
             // It was closed meanwhile.
             return Ok(Attached::default());
         }
-        let mut view = Catchup::new(plan);
+        let mut view = Catchup::new(plan, self.config.receipts_public_members);
         let uncovered = self.catch_up(&mut view, plan);
         if !uncovered.is_empty() {
             return Err(uncovered);
@@ -163,10 +163,12 @@ struct Catchup<'a> {
     bytes: usize,
     /// Channels that moved.
     channels: BTreeSet<ConversationId>,
+    /// Up to how many members receipts go to all.
+    receipts_public_members: u32,
 }
 
 impl<'a> Catchup<'a> {
-    fn new(plan: &Plan<'a>) -> Self {
+    fn new(plan: &Plan<'a>, receipts_public_members: u32) -> Self {
         let conversations = plan.conversations.iter();
         Self {
             user: plan.user,
@@ -174,6 +176,7 @@ impl<'a> Catchup<'a> {
             frames: Vec::new(),
             bytes: 0,
             channels: BTreeSet::new(),
+            receipts_public_members,
         }
     }
 
@@ -224,7 +227,8 @@ impl<'a> Catchup<'a> {
         if !self.conversations.contains_key(&id) {
             return;
         }
-        if let Some((frame, to_all)) = receipt_frame(id, accepted, receipt)
+        if let Some((frame, to_all)) =
+            receipt_frame(id, accepted, receipt, self.receipts_public_members)
             && (to_all || receipt.user_id == *self.user)
         {
             self.push(frame);

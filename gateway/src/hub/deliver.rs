@@ -164,7 +164,10 @@ impl Hub {
         if self.index.find(id).is_none() {
             return;
         }
-        let Some((frame, to_all)) = receipt_frame(id, accepted, receipt) else { return };
+        let public_up_to = self.config.receipts_public_members;
+        let Some((frame, to_all)) = receipt_frame(id, accepted, receipt, public_up_to) else {
+            return;
+        };
         if to_all {
             self.spread(id, &frame, Class::Lasting, src, now);
             return;
@@ -223,16 +226,17 @@ impl Hub {
     }
 }
 
-/// The frame of a moved watermark, and whether it is for everybody. Above 256 members it is the
-/// member's own: their counts. In a channel counts are the client's own doing, so there it is the
-/// watermark.
+/// The frame of a moved watermark, and whether it is for everybody. Above `public_up_to` members,
+/// and in any case above 256, it is the member's own: their counts. In a channel counts are the
+/// client's own doing, so there it is the watermark.
 pub(super) fn receipt_frame(
     id: ConversationId,
     accepted: &Accepted,
     receipt: &Receipt,
+    public_up_to: u32,
 ) -> Option<(Bytes, bool)> {
     let context = accepted.context;
-    let to_all = context.member_count <= bounds::RECEIPTS_PUBLIC_MEMBERS;
+    let to_all = context.member_count <= public_up_to.min(bounds::RECEIPTS_PUBLIC_MEMBERS);
     if to_all || context.kind == Kind::Channel {
         return Some((encode::receipt(id, receipt)?, to_all));
     }

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use verbatim_gateway::GatewayConfig;
 use verbatim_schemas::{EventBody, Kind, Seq};
 
-use crate::support::{Served, group};
+use crate::support::{Served, World, config, group};
 
 #[tokio::test]
 async fn receipts_are_merged_and_each_frame_is_acknowledged() {
@@ -106,4 +107,34 @@ async fn in_large_conversations_only_oneself_hears_of_ones_receipts() {
     }
     served.delivered().await;
     assert!(cid.drained().await.is_empty());
+}
+
+/// Live, and to a socket that connects while the heads lag behind the receipt.
+#[tokio::test]
+async fn above_the_bound_that_is_set_receipts_are_the_members_own() {
+    let bounds = GatewayConfig { receipts_public_members: 2, ..config() };
+    let served = Served::with(World::new(2), bounds).await;
+    let world = &served.world;
+    let (small, large) = (group(world, 0), group(world, 1));
+    world.create(Kind::Group, small, "ada", &["bob"]);
+    world.create(Kind::Group, large, "ada", &["bob", "cyd"]);
+    for conversation in [small, large] {
+        world.say(conversation, "ada", "hello");
+    }
+    let (mut ada, mut bob) = (served.open("ada").await, served.open("bob").await);
+    for conversation in [small, large] {
+        let frame = json!({"type": "receipt", "conversation_id": conversation, "read": 1});
+        bob.send(frame).await;
+    }
+    let receipts = |frames: Vec<Value>| -> Vec<Value> {
+        frames
+            .into_iter()
+            .filter(|frame| frame["type"] == "receipt" || frame["type"] == "unread")
+            .map(|frame| json!([frame["type"], frame["conversation_id"], frame["read"]]))
+            .collect()
+    };
+    let mut own = receipts(bob.drained().await);
+    own.sort_by_key(|line| line[1] != json!(small));
+    assert_eq!(own, [json!(["receipt", small, 1]), json!(["unread", large, 1])]);
+    assert_eq!(receipts(ada.drained().await), [json!(["receipt", small, 1])]);
 }

@@ -314,6 +314,7 @@ impl HistoryStore for World {
     async fn receipts(
         &self,
         _: &Grant,
+        _: u32,
         _: Option<&UserId>,
         _: u32,
     ) -> Result<Vec<Receipt>, StoreError> {

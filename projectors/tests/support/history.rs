@@ -295,6 +295,7 @@ impl HistoryStore for HistoryView {
     async fn receipts(
         &self,
         _: &Grant,
+        _: u32,
         _: Option<&UserId>,
         _: u32,
     ) -> Result<Vec<Receipt>, StoreError> {

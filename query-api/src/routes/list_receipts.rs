@@ -18,7 +18,8 @@ pub(crate) async fn handle(
     let after = paging.after(user_of)?;
     let (grant, position) = inside.enter(&state).await?;
     let history = &state.deps.history;
-    let receipts = history.receipts(&grant, after.as_ref(), one_more(paging.limit)).await?;
+    let (public_up_to, most) = (state.config.receipts_public_members, one_more(paging.limit));
+    let receipts = history.receipts(&grant, public_up_to, after.as_ref(), most).await?;
     let page = cut(receipts, paging.limit, |receipt| cursor(receipt.user_id.as_str().as_bytes()));
     Ok(answer(page, &position))
 }
@@ -35,5 +36,16 @@ mod tests {
         let read: Vec<_> = items.iter().map(|item| item["read"].as_u64().unwrap()).collect();
         assert_eq!(read, [5, 2, 0]);
         assert!(items[0]["at"].is_string() && items[2]["at"].is_null());
+    }
+
+    #[tokio::test]
+    async fn a_lower_bound_hides_the_receipts_of_others() {
+        let path = format!("/v1/conversations/{GROUP}/receipts");
+        let world = World::new().with_public_receipts_up_to(2);
+        for (reader, read) in [("ann", 5), ("bob", 2)] {
+            let (_, items) = world.walk(reader, &path, "cursor", 2).await;
+            let seen: Vec<_> = items.iter().map(|item| (&item["user_id"], &item["read"])).collect();
+            assert_eq!(seen, [(&reader.into(), &read.into())]);
+        }
     }
 }

@@ -226,7 +226,8 @@ impl HistoryStore for History {
 
     async fn receipts(
         &self,
-        _: &Grant,
+        grant: &Grant,
+        public_up_to: u32,
         after: Option<&UserId>,
         limit: u32,
     ) -> Result<Vec<Receipt>, StoreError> {
@@ -237,7 +238,9 @@ impl HistoryStore for History {
             read: Seq(read),
             at: at.map(time),
         });
-        let rest = receipts.filter(|receipt| after.is_none_or(|after| receipt.user_id > *after));
+        let public = grant.member_count() <= public_up_to;
+        let shown = receipts.filter(|receipt| public || receipt.user_id == *grant.actor());
+        let rest = shown.filter(|receipt| after.is_none_or(|after| receipt.user_id > *after));
         Ok(rest.take(limit as usize).collect())
     }
 

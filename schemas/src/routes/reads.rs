@@ -104,7 +104,7 @@ pub static LIST_ENTRIES: Route = Route {
 pub static LIST_RECEIPTS: Route = Route {
     path: "/v1/conversations/{id}/receipts",
     operation: "listReceipts",
-    summary: "How far the members are; above 256 members the caller's own only.",
+    summary: "How far the members are; above 256 members (or what is set) the caller's own only.",
     query: &[CURSOR, LIMIT],
     answers: &[json::<Page<Receipt, Cursor>>(200, "A page of receipts.")],
     codes: &[EVERY, SIGNED_IN, READ, INSIDE],

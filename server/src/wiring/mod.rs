@@ -74,7 +74,7 @@ pub async fn start_on(shell: Arc<Shell>, vfs: Option<String>) -> anyhow::Result<
             clock: stores.clock.clone(),
             layout: stores.log.layout(),
         },
-        verbatim_query_api::Config::default(),
+        settings::queries(&config),
     );
     let health = health::Health {
         log: stores.log.clone(),

@@ -22,6 +22,7 @@ pub fn gateway(config: &Config) -> GatewayConfig {
         backlog_age: ws.backlog_timeout,
         ping_interval: ws.ping_interval,
         silence: ws.silence_timeout,
+        receipts_public_members: config.receipts.shown_up_to_members,
         sends_per_second: rates.sends_per_second,
         sends_burst: rates.send_burst,
         ..GatewayConfig::default()
@@ -44,6 +45,14 @@ pub fn commands(config: &Config) -> verbatim_command_api::Config {
         misses: whole(rates.misses_per_minute, MINUTE),
         drain: config.server.drain,
         ..verbatim_command_api::Config::default()
+    }
+}
+
+/// What the reads are told.
+pub fn queries(config: &Config) -> verbatim_query_api::Config {
+    verbatim_query_api::Config {
+        receipts_public_members: config.receipts.shown_up_to_members,
+        ..verbatim_query_api::Config::default()
     }
 }
 

@@ -226,11 +226,15 @@ impl HistoryStore for History {
     async fn receipts(
         &self,
         grant: &Grant,
+        public_up_to: u32,
         after: Option<&UserId>,
         limit: u32,
     ) -> Result<Vec<Receipt>, StoreError> {
         let (grant, after) = (grant.clone(), after.cloned());
-        self.read(move |reads| read::members::receipts(reads, &grant, after.as_ref(), limit)).await
+        self.read(move |reads| {
+            read::members::receipts(reads, &grant, public_up_to, after.as_ref(), limit)
+        })
+        .await
     }
 
     async fn inbox(

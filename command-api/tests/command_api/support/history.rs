@@ -147,6 +147,7 @@ impl HistoryStore for FakeHistory {
     async fn receipts(
         &self,
         _: &Grant,
+        _: u32,
         _: Option<&UserId>,
         _: u32,
     ) -> Result<Vec<Receipt>, StoreError> {

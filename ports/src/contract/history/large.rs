@@ -14,7 +14,7 @@ use crate::contract::{
     story::Story,
 };
 
-/// Receipts are public up to the bound, and one's own only above it.
+/// Receipts are public up to the rule's bound or the reader's lower one; above, one's own only.
 pub(super) async fn receipts(empty: [Arc<dyn History>; 2], patience: Duration) -> Check {
     let [at_bound, above] = empty;
     let bound = bounds::RECEIPTS_PUBLIC_MEMBERS;
@@ -31,13 +31,16 @@ pub(super) async fn receipts(empty: [Arc<dyn History>; 2], patience: Duration) -
         let scene = Scene::begin(history, story, patience).await?;
         reads::inbox(&scene).await?;
         reads::sharing(&scene).await?;
-        for name in ["ann", "member-007"] {
+        let readers = ["ann", "member-007"].into_iter();
+        let asked =
+            readers.flat_map(|name| [u32::MAX, count, count - 1].map(|up_to| (name, up_to)));
+        for (name, public_up_to) in asked {
             let reader = user(name);
             let grant = scene.grant(channel, &reader).await?;
             let grant = grant.ok_or_else(|| format!("{name} may not read"))?;
-            let found = all_receipts(&scene, &grant, 100, count as usize).await?;
+            let found = all_receipts(&scene, &grant, public_up_to, 100, count as usize).await?;
             let told = &scene.model.conversations[&channel];
-            let public = count == bound;
+            let public = count <= public_up_to.min(bound);
             let expected: Vec<_> = told
                 .members
                 .values()
@@ -46,7 +49,7 @@ pub(super) async fn receipts(empty: [Arc<dyn History>; 2], patience: Duration) -
                 .collect();
             ensure!(
                 found == expected,
-                "of {count} members {name} sees {} receipts, not {}",
+                "of {count} members, public up to {public_up_to}, {name} sees {} receipts, not {}",
                 found.len(),
                 expected.len()
             );

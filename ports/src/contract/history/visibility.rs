@@ -24,7 +24,7 @@ async fn readable(scene: &Scene, user: &UserId) -> Result<String, String> {
         let history = &scene.history;
         all += &json(&said("conversation", history.conversation(&grant).await)?)?;
         all += &json(&said("members", history.members(&grant, None, 200).await)?)?;
-        all += &json(&said("receipts", history.receipts(&grant, None, 200).await)?)?;
+        all += &json(&said("receipts", history.receipts(&grant, u32::MAX, None, 200).await)?)?;
         for page in [
             MessagePage::Before(None),
             MessagePage::Before(Some(Seq(3))),

@@ -74,10 +74,11 @@ pub(in super::super) fn members(
 pub(in super::super) fn receipts(
     reads: &Connection,
     grant: &Grant,
+    public_up_to: u32,
     after: Option<&UserId>,
     limit: u32,
 ) -> Outcome<Vec<Receipt>> {
-    let only = match grant.member_count() > bounds::RECEIPTS_PUBLIC_MEMBERS {
+    let only = match grant.member_count() > public_up_to.min(bounds::RECEIPTS_PUBLIC_MEMBERS) {
         true => Some(grant.actor().as_str()),
         false => None,
     };
