@@ -70,7 +70,9 @@ impl World {
         let path = TempDir::new().unwrap();
         let folder = Arc::new(DataFolder::lock(path.path()).unwrap());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let settings = LogSettings { partitions: 1, ..LogSettings::default() };
+        // The log keeps little in memory, so that what is measured is what a fold holds.
+        let recent_bytes = 256 * 1024;
+        let settings = LogSettings { partitions: 1, recent_bytes, ..LogSettings::default() };
         let log = Arc::new(EmbeddedLog::open(&folder, settings, &clock).unwrap());
         let timeline = log.tail(Stream::Timeline, vec![(0, 0)]).await.unwrap();
         let (state, store) = store();
