@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use verbatim_gateway::GatewayConfig;
 use verbatim_schemas::{EventBody, Kind, Seq};
 
-use crate::support::{Served, World, config, group};
+use crate::support::{Served, World, config, group, world::Projection};
 
 #[tokio::test]
 async fn receipts_are_merged_and_each_frame_is_acknowledged() {
@@ -133,4 +133,26 @@ async fn above_the_bound_that_is_set_receipts_are_the_members_own() {
     }
     served.delivered().await;
     assert!(ada.drained().await.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_connects_after_a_receipt_that_the_heads_lack_is_shown_it_within_the_bound_only() {
+    let bounds = GatewayConfig { receipts_public_members: 2, ..config() };
+    let served = Served::with(World::new(2), bounds).await;
+    let world = &served.world;
+    let (small, large) = (group(world, 0), group(world, 1));
+    world.create(Kind::Group, small, "ada", &["bob"]);
+    world.create(Kind::Group, large, "ada", &["bob", "cid"]);
+    for conversation in [small, large] {
+        world.say(conversation, "ada", "hello");
+    }
+    (0..2).for_each(|partition| world.hold(Projection::Inbox, partition));
+    for conversation in [small, large] {
+        world.read(conversation, "bob", 1);
+    }
+    served.delivered().await;
+    let mut seen = served.open("ada").await.drained().await;
+    seen.retain(|frame| frame["type"] == "receipt" || frame["type"] == "unread");
+    let [told] = seen.as_slice() else { panic!("{seen:?}") };
+    assert_eq!((&told["type"], &told["conversation_id"]), (&json!("receipt"), &json!(small)));
 }
