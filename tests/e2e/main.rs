@@ -1,4 +1,7 @@
 //! End to end, over real sockets against the real binary.
+//!
+//! Run with `TEST_VERBATIM_FAULTS=split,double,delay`, every server that a test starts hands batches out
+//! split, doubled and late, and every test holds as ever; `make test` runs the suite both ways.
 
 #![allow(clippy::large_futures, reason = "a test's future is made once")]
 
@@ -18,6 +21,5 @@ mod recomputed;
 mod replay;
 mod resume;
 mod slow_reader;
-mod split_streams;
 mod tour;
 mod visibility;

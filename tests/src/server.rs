@@ -18,6 +18,9 @@ use tokio::{
 /// How long a start may take before a test gives up; far above what it takes.
 const START: Duration = Duration::from_secs(60);
 
+/// Names the faults that a server makes on purpose, separated by commas.
+const FAULTS: &str = "TEST_VERBATIM_FAULTS";
+
 /// A running server on a data folder of its own.
 pub struct Server {
     data: TempDir,
@@ -120,11 +123,21 @@ impl Server {
             .args(&self.args)
             .env("VERBATIM_LOG_LEVEL", "warn")
             .envs(self.env.iter().map(|(key, value)| (key, value)))
+            .envs(self.faults().map(|faults| (FAULTS, faults)))
             .stdout(Stdio::piped())
             .stderr(if self.log.is_some() { Stdio::piped() } else { Stdio::inherit() })
             .kill_on_drop(true)
             .spawn()
             .context("cannot start the server")
+    }
+
+    /// The faults of this test's own server besides those that the whole suite runs under.
+    fn faults(&self) -> Option<String> {
+        let own = self.env.iter().rev().find(|(key, _)| key == FAULTS).map(|(_, own)| own.clone());
+        match (std::env::var(FAULTS), own) {
+            (Ok(all), Some(own)) => Some(format!("{all},{own}")),
+            (all, own) => own.or(all.ok()),
+        }
     }
 
     /// `127.0.0.1:PORT`.
