@@ -85,7 +85,7 @@ codes! {
     UnknownField "unknown_field" 422 No "Unknown field" "leave the named field out",
     BeyondHead "beyond_head" 422 No "Beyond the last message" "send a seq up to the conversation's head",
     StaleId "stale_id" 422 NewId "The id is too old" "if `message` is there, it was sent; else send it again under a new id",
-    FutureId "future_id" 422 NewId "The id lies in the future" "make ids from the server's time",
+    FutureId "future_id" 422 NewId "The id lies over 5 minutes in the future" "make ids from the server's time",
     ConversationFull "conversation_full" 422 No "No room for more members" "a group has at most 1,000 members, a channel 1,000,000",
     HeadersTooLarge "headers_too_large" 431 No "Headers too large" "send at most 16 KiB of headers",
     RateLimited "rate_limited" 429 SameId "Too fast" "wait for the time given, then send it again",
