@@ -1,7 +1,7 @@
 //! Who may read what. A store gives nothing without a [`Grant`], and only [`authorize`] makes one, so
 //! a forgotten check does not compile.
 
-use verbatim_schemas::{Code, ConversationId, Kind, Rev, Role, Seq, UserId, Visibility};
+use verbatim_schemas::{Code, ConversationId, Kind, Rev, Role, Seq, UserId, Visibility, bounds};
 
 /// What a projection knows of one user in one conversation, read at one position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,13 @@ pub struct Grant {
     head_seq: Seq,
     revs: Vec<Range>,
     seqs: Vec<Range>,
+}
+
+/// Whether the receipts of a conversation with so many members are shown to all of them: up to
+/// `public_up_to` members, and in no case above
+/// [`RECEIPTS_PUBLIC_MEMBERS`](bounds::RECEIPTS_PUBLIC_MEMBERS). Else to their own member only.
+pub fn receipts_are_public(member_count: u32, public_up_to: u32) -> bool {
+    member_count <= public_up_to.min(bounds::RECEIPTS_PUBLIC_MEMBERS)
 }
 
 impl Grant {

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use verbatim_domain::access::receipts_are_public;
 use verbatim_ports::follow::Followed;
 use verbatim_schemas::{
-    ConversationId, EntryBody, Kind, Src, UserId, bounds,
+    ConversationId, EntryBody, Kind, Src, UserId,
     rest::Receipt,
     ruling::{Accepted, Context},
 };
@@ -226,8 +227,8 @@ impl Hub {
     }
 }
 
-/// The frame of a moved watermark, and whether it is for everybody. Above `public_up_to` members,
-/// and in any case above 256, it is the member's own: their counts. In a channel counts are the
+/// The frame of a moved watermark, and whether it is for everybody
+/// ([`receipts_are_public`]). Else it is the member's own: their counts. In a channel counts are the
 /// client's own doing, so there it is the watermark.
 pub(super) fn receipt_frame(
     id: ConversationId,
@@ -236,7 +237,7 @@ pub(super) fn receipt_frame(
     public_up_to: u32,
 ) -> Option<(Bytes, bool)> {
     let context = accepted.context;
-    let to_all = context.member_count <= public_up_to.min(bounds::RECEIPTS_PUBLIC_MEMBERS);
+    let to_all = receipts_are_public(context.member_count, public_up_to);
     if to_all || context.kind == Kind::Channel {
         return Some((encode::receipt(id, receipt)?, to_all));
     }

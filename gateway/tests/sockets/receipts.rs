@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use verbatim_gateway::GatewayConfig;
-use verbatim_schemas::{EventBody, Kind, Seq};
+use verbatim_schemas::{ConversationId, EventBody, Kind, Seq};
 
 use crate::support::{Served, World, config, group, world::Projection};
 
@@ -109,17 +109,23 @@ async fn in_large_conversations_only_oneself_hears_of_ones_receipts() {
     assert!(cid.drained().await.is_empty());
 }
 
-#[tokio::test]
-async fn above_the_bound_that_is_set_receipts_are_the_members_own() {
+/// A group of as many members as receipts are public up to, and one of one more; a message in each.
+async fn public_up_to_two() -> (Served, ConversationId, ConversationId) {
     let bounds = GatewayConfig { receipts_public_members: 2, ..config() };
     let served = Served::with(World::new(2), bounds).await;
     let world = &served.world;
     let (small, large) = (group(world, 0), group(world, 1));
     world.create(Kind::Group, small, "ada", &["bob"]);
     world.create(Kind::Group, large, "ada", &["bob", "cid"]);
-    for conversation in [large, small] {
+    for conversation in [small, large] {
         world.say(conversation, "ada", "hello");
     }
+    (served, small, large)
+}
+
+#[tokio::test]
+async fn above_the_bound_that_is_set_receipts_are_the_members_own() {
+    let (served, small, large) = public_up_to_two().await;
     let (mut ada, mut bob) = (served.open("ada").await, served.open("bob").await);
     let receipt =
         |conversation| json!({"type": "receipt", "conversation_id": conversation, "read": 1});
@@ -137,15 +143,8 @@ async fn above_the_bound_that_is_set_receipts_are_the_members_own() {
 
 #[tokio::test]
 async fn whoever_connects_after_a_receipt_that_the_heads_lack_is_shown_it_within_the_bound_only() {
-    let bounds = GatewayConfig { receipts_public_members: 2, ..config() };
-    let served = Served::with(World::new(2), bounds).await;
+    let (served, small, large) = public_up_to_two().await;
     let world = &served.world;
-    let (small, large) = (group(world, 0), group(world, 1));
-    world.create(Kind::Group, small, "ada", &["bob"]);
-    world.create(Kind::Group, large, "ada", &["bob", "cid"]);
-    for conversation in [small, large] {
-        world.say(conversation, "ada", "hello");
-    }
     (0..2).for_each(|partition| world.hold(Projection::Inbox, partition));
     for conversation in [small, large] {
         world.read(conversation, "bob", 1);

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use verbatim_domain::{
     Grant, Position,
-    access::{Interval, Membership},
+    access::{Interval, Membership, receipts_are_public},
 };
 use verbatim_ports::{
     StoreError,
@@ -238,7 +238,7 @@ impl HistoryStore for History {
             read: Seq(read),
             at: at.map(time),
         });
-        let public = grant.member_count() <= public_up_to;
+        let public = receipts_are_public(grant.member_count(), public_up_to);
         let shown = receipts.filter(|receipt| public || receipt.user_id == *grant.actor());
         let rest = shown.filter(|receipt| after.is_none_or(|after| receipt.user_id > *after));
         Ok(rest.take(limit as usize).collect())

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, params};
-use verbatim_domain::Grant;
+use verbatim_domain::{Grant, access::receipts_are_public};
 use verbatim_ports::StoreError;
 use verbatim_schemas::{
-    Kind, Timestamp, UserId, bounds,
+    Kind, Timestamp, UserId,
     rest::{Conversation, Member, Receipt},
 };
 
@@ -78,9 +78,9 @@ pub(in super::super) fn receipts(
     after: Option<&UserId>,
     limit: u32,
 ) -> Outcome<Vec<Receipt>> {
-    let only = match grant.member_count() > public_up_to.min(bounds::RECEIPTS_PUBLIC_MEMBERS) {
-        true => Some(grant.actor().as_str()),
-        false => None,
+    let only = match receipts_are_public(grant.member_count(), public_up_to) {
+        true => None,
+        false => Some(grant.actor().as_str()),
     };
     // Two statements, so that the one for oneself is a look-up whatever the size.
     let user = if only.is_some() { "user = ?5 AND user > ?2" } else { "user > ?2 AND ?5 IS NULL" };
