@@ -55,9 +55,13 @@ pub(super) enum Look {
 /// What a record in memory takes beside its bytes, the ruling that was read from it included.
 const RECORD_OVERHEAD: usize = 1_024;
 
+fn bytes(record: &Record) -> usize {
+    record.key.len() + record.value.len()
+}
+
 /// What a record takes in memory: a ruling holds about as much text as its bytes.
 fn size(record: &Record) -> usize {
-    record.key.len() + 2 * record.value.len() + RECORD_OVERHEAD
+    bytes(record) + record.value.len() + RECORD_OVERHEAD
 }
 
 impl Published {
@@ -134,11 +138,11 @@ impl Published {
         let Some(skipped) = from.checked_sub(partition.first) else {
             return Look::InFile(partition.end());
         };
-        let mut bytes = 0;
+        let mut total = 0;
         let fits = |record: &&Record| {
-            let first = bytes == 0;
-            bytes += size(record);
-            first || bytes <= BATCH_BYTES
+            let first = total == 0;
+            total += bytes(record);
+            first || total <= BATCH_BYTES
         };
         // An offset in memory counts records in memory, so it fits.
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
