@@ -1,6 +1,9 @@
 //! Starting projectors, and what a server and its operator do with them while they run.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::{sync::watch, task::JoinSet};
 use verbatim_ports::{
@@ -105,7 +108,7 @@ impl Projectors {
             let control = Arc::clone(&control.control);
             Some(Rebuilder::new(self.log, history, control, stop.subscribe()))
         });
-        Handle { stop, tasks, running, history }
+        Handle { stop, tasks: Mutex::new(tasks), running, history }
     }
 }
 
@@ -120,7 +123,8 @@ struct Running {
 /// them between two batches.
 pub struct Handle {
     stop: watch::Sender<bool>,
-    tasks: JoinSet<()>,
+    /// Taken by whoever stops them.
+    tasks: Mutex<JoinSet<()>>,
     running: Vec<Running>,
     history: Option<Rebuilder>,
 }
@@ -173,9 +177,11 @@ impl Handle {
 
     /// Tells all to stop, and waits until the batches under way are written, for at most 10 s. The
     /// rest is dropped, which is harmless.
-    pub async fn stop(mut self) {
+    pub async fn stop(&self) {
         self.stop.send_replace(true);
-        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let mut tasks =
+            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_WITHIN, all).await.is_err() {
             tracing::warn!("projectors did not stop in time and are dropped");
         }

@@ -122,6 +122,8 @@ impl Runner {
     fn ended(&self, crew: &mut Crew, ended: Result<(Id, Outcome), JoinError>) {
         let (id, outcome) = match ended {
             Ok((id, outcome)) => (id, outcome),
+            // The runtime ends, and drops what still runs.
+            Err(error) if error.is_cancelled() => (error.id(), Outcome::Stopped),
             // The panic's own text may hold what people wrote; the panic hook has shown the place.
             Err(error) => (error.id(), Outcome::Panicked),
         };

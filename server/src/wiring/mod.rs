@@ -132,10 +132,7 @@ async fn stop(mut tasks: Tasks, projectors: Arc<Handle>, shell: Arc<Shell>) -> a
     while tasks.drains.join_next().await.is_some() {}
     tasks.background.shutdown().await;
     tasks.stay.send_replace(true);
-    match Arc::into_inner(projectors) {
-        Some(projectors) => projectors.stop().await,
-        None => tracing::debug!("projectors end with their last user"),
-    }
+    projectors.stop().await;
     // Nobody finds a socket that nobody answers.
     let _ = std::fs::remove_file(admin::path(&shell.config.server.data));
     Ok(())
