@@ -89,6 +89,12 @@ async fn talked(server: &Server) -> Result<Crowd> {
 async fn g8_g10_a_crash_inside_a_rebuild_leaves_the_live_version_serving() -> Result<()> {
     let mut server = Server::start_with(&[], NO_RATES).await?;
     let crowd = talked(&server).await?;
+    // The ids of direct conversations follow from their members, so these lie in several partitions each
+    // time, and a rebuild writes several batches.
+    for peer in ["cid", "dee", "eve", "fay", "gus", "hal"] {
+        let direct = crowd.clients[0].direct(peer).await?;
+        crowd.clients[0].send(&direct, "aside").await?.expect(201);
+    }
     let before = all(&crowd).await?;
     let points = [
         "rebuild:before:1",

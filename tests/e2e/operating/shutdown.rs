@@ -1,12 +1,14 @@
 //! SIGTERM.
 
+use std::sync::PoisonError;
+
 use anyhow::Result;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use verbatim_tests::{Client, Server, Socket, new_id};
 
 #[tokio::test]
 async fn sigterm_drains_and_exits_0_and_what_was_acknowledged_stays() -> Result<()> {
-    let mut server = Server::start_with(&[], &[("VERBATIM_DRAIN", "5s")]).await?;
+    let (mut server, log) = Server::start_logged(&[], &[("VERBATIM_DRAIN", "5s")]).await?;
     let ada = Client::sign_in(&server, "ada").await?;
     let id = ada.direct("bob").await?;
     let mut sockets = Vec::new();
@@ -35,6 +37,8 @@ async fn sigterm_drains_and_exits_0_and_what_was_acknowledged_stays() -> Result<
     });
     sockets[0].expect("entry").await?;
     assert_eq!(server.stop().await?, Some(0), "in good order");
+    let log = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    assert!(!log.contains("ERROR"), "nothing is told that did not go wrong: {log}");
     for socket in &mut sockets {
         let bye = socket.expect("bye").await?;
         assert_eq!(bye["code"], "restart");
