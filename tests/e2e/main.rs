@@ -22,4 +22,5 @@ mod replay;
 mod resume;
 mod slow_reader;
 mod tour;
+mod two_sided;
 mod visibility;

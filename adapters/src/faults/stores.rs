@@ -1,4 +1,4 @@
-//! Stores that end the process around a write.
+//! Stores that end the process around a write, or do not keep all of it.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,7 +16,7 @@ use verbatim_ports::{
 };
 use verbatim_schemas::{ConversationId, Digest, Src};
 
-use super::Faults;
+use super::{Broken, Faults};
 
 pub(super) struct FaultyConversations {
     pub inner: Arc<dyn ConversationStore>,
@@ -34,7 +34,14 @@ impl ConversationStore for FaultyConversations {
         partition: u32,
         needs: BatchNeeds,
     ) -> Result<BTreeMap<ConversationId, ConversationState>, StoreError> {
-        self.inner.load(partition, needs).await
+        let mut states = self.inner.load(partition, needs).await?;
+        if self.faults.broken == Some(Broken::ForgetsIds) {
+            for state in states.values_mut() {
+                state.memories.clear();
+                state.spent.clear();
+            }
+        }
+        Ok(states)
     }
 
     async fn save(
@@ -79,10 +86,13 @@ impl HistoryWriter for FaultyHistory {
         version: Version,
         partition: u32,
         expected: Option<Src>,
-        rows: ConversationRows,
+        mut rows: ConversationRows,
         next: Checkpoint,
     ) -> Result<(), StoreError> {
         let live = self.inner.live().await? == version;
+        if !live && self.faults.broken == Some(Broken::RebuildsLess) {
+            rows.receipts.pop_last();
+        }
         let step = if live { "history" } else { "rebuild" };
         self.faults.pass(step, "before");
         let applied = self.inner.apply(version, partition, expected, rows, next).await;

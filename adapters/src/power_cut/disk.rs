@@ -27,6 +27,8 @@ pub(super) struct Disk {
     pub(super) writes_left: Option<u64>,
     /// Syncs fail, and what they should have written is lost.
     pub(super) failing_syncs: bool,
+    /// Syncs succeed and make nothing durable.
+    pub(super) lying: bool,
     inodes: BTreeMap<InodeId, Inode>,
     /// What each name led to since its folder was synced: that state first, the present one last.
     names: BTreeMap<PathBuf, Vec<Option<InodeId>>>,
@@ -88,6 +90,9 @@ impl Disk {
     /// Makes a file's data durable.
     pub(super) fn sync(&mut self, id: InodeId) -> Outcome {
         self.step(ffi::SQLITE_IOERR_FSYNC)?;
+        if self.lying {
+            return Ok(());
+        }
         let failing = self.failing_syncs;
         let inode = self.inode(id, ffi::SQLITE_IOERR_FSYNC)?;
         if failing {

@@ -121,6 +121,12 @@ impl PowerCutDisk {
         self.change(|disk| disk.failing_syncs = fail);
     }
 
+    /// While on, syncs say that they succeeded and make nothing durable: a broken disk, on which a test
+    /// that claims to see losses has to see them.
+    pub fn lie_about_syncs(&self, lie: bool) {
+        self.change(|disk| disk.lying = lie);
+    }
+
     /// Cuts the power and brings it back: leaves on the real disk what `mode` says, without any
     /// WAL-index, and without the faults that were set. Whatever was open is dead from then on: it
     /// fails, and no longer reaches the files, nor their locks. Databases are opened anew with the

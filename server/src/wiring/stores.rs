@@ -85,6 +85,9 @@ fn with_faults(mut stores: Stores) -> anyhow::Result<Stores> {
     stores.log = faults.log(stores.log);
     stores.conversations = faults.conversations(stores.conversations);
     stores.history_writer = faults.history(stores.history_writer);
+    stores.history = faults.reads(stores.history);
+    stores.inbox = faults.inbox(stores.inbox);
+    stores.tickets = faults.tickets(stores.tickets);
     Ok(stores)
 }
 

@@ -1,7 +1,9 @@
 //! Query strings and ids in paths.
 
-use anyhow::Result;
-use verbatim_tests::new_id;
+use anyhow::{Context, Result};
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
+use verbatim_tests::{Socket, crowd::NO_RATES, new_id};
 
 use super::target::{Target, refused};
 
@@ -49,6 +51,44 @@ async fn g9_pages_out_of_bounds() -> Result<()> {
         let reply = target.ask(&format!("GET {}", inside(rest)), &[], b"").await?;
         assert_eq!((reply.status, &reply.json()["items"]), (200, &serde_json::json!([])), "{rest}");
     }
+    target.serves().await
+}
+
+/// What a page of entries holds in its items, and where the next goes on.
+fn page(page: &Value) -> Result<(usize, usize, Option<u64>)> {
+    let items = page["items"].as_array().context("no items")?;
+    let bytes = items.iter().map(|item| item.to_string().len()).sum();
+    Ok((items.len(), bytes, page["next"].as_u64()))
+}
+
+#[tokio::test]
+async fn g9_entries_are_bounded_in_bytes_and_go_on_to_the_end() -> Result<()> {
+    const MESSAGES: usize = 200;
+    let target = Target::start(NO_RATES).await?;
+    // JSON writes six bytes for each of these.
+    let text = "\u{1}".repeat(5_000);
+    for _ in 0..MESSAGES / 50 {
+        let sent = try_join_all((0..50).map(|_| target.ada.send(&target.id, &text))).await?;
+        sent.into_iter().for_each(|answer| drop(answer.expect(201)));
+    }
+    let (mut after, mut count) = (Some(0), 0);
+    while let Some(last) = after {
+        let path = format!("/v1/conversations/{}/entries?limit=200&after={last}", target.id);
+        let (items, bytes, next) = page(&target.ada.get(&path).await?.expect(200).json())?;
+        assert!(items > 0 && bytes <= 4 * 1024 * 1024, "{items} entries, {bytes} bytes in a page");
+        (after, count) = (next, count + items);
+    }
+    assert_eq!(count, MESSAGES + 1, "each once, the creation too");
+    let mut socket = Socket::open(&target.ada).await?;
+    let (mut after, mut count) = (Some(0), 0);
+    while let Some(last) = after {
+        let fetch = json!({"type": "fetch", "conversation_id": target.id, "after": last});
+        let (items, bytes, next) = page(&socket.ask(fetch).await?)?;
+        assert!(items > 0 && bytes <= 64 * 1024, "{items} entries, {bytes} bytes in a frame");
+        (after, count) = (next, count + items);
+        socket.seen.clear();
+    }
+    assert_eq!(count, MESSAGES + 1);
     target.serves().await
 }
 

@@ -10,6 +10,9 @@ use verbatim_tests::{checker::check, crowd::Crowd, dice::Dice};
 
 use house::House;
 
+/// Set, the disk loses what it said to be synced before the first cut: these tests must fail.
+pub const LYING_DISK: &str = "TEST_VERBATIM_LYING_DISK";
+
 /// How often the power fails in a test.
 const CUTS: usize = 12;
 
@@ -18,6 +21,9 @@ async fn cut(seed: u64, mode: impl Fn(&mut Dice) -> PowerCut) -> Result<()> {
     let mut dice = Dice::of_test("power cut", seed);
     let mut house = House::start().await?;
     let mut crowd = Crowd::gather(&house.base()).await?;
+    if std::env::var_os(LYING_DISK).is_some() {
+        house.disk().lie_about_syncs(true);
+    }
     crowd.talk(&mut dice, None);
     let mut forgotten = 0;
     for _ in 0..CUTS {
