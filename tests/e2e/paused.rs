@@ -138,6 +138,11 @@ async fn g3_with_the_timeline_paused_sends_are_durable_and_are_ruled_on_later() 
     assert_eq!(bob.messages(&id).await?.len(), 1, "reads go on");
     assert_eq!(socket.within(Duration::from_millis(200)).await?, None, "nothing is shown unruled");
 
+    // A socket is told after a while that nobody knows yet.
+    let (unknown, mut sender) = (new_id(), Socket::open(&ada).await?);
+    let told = sender.say_as(&id, &unknown, "unknown").await?;
+    assert_eq!((&told["code"], &told["retry"]), (&json!("outcome_unknown"), &json!("same_id")));
+
     // It counts however the process ends.
     server.kill().await?;
     server.resume().await?;
@@ -147,6 +152,8 @@ async fn g3_with_the_timeline_paused_sends_are_durable_and_are_ruled_on_later() 
     assert_eq!((&seen[1]["id"], &seen[1]["seq"]), (&json!(message), &json!(2)));
     let again = ada.send_as(&id, &message, "proposed").await?.expect(200);
     assert_eq!(again.json(), seen[1]);
+    let repeated = Socket::open(&ada).await?.say_as(&id, &unknown, "unknown").await?;
+    assert_eq!((&repeated["type"], &repeated["seq"]), (&json!("ack"), &json!(3)));
     Ok(())
 }
 

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 use verbatim_tests::{
     Client, Server, Socket,
     checker::check,
     crowd::{Crowd, NO_RATES},
     dice::Dice,
+    new_id,
     socket::Incoming,
 };
 
@@ -83,6 +84,36 @@ async fn g6_what_was_left_meanwhile_is_named() -> Result<()> {
 
     let fresh = Socket::open(&bob).await?;
     assert_eq!(fresh.heads.len(), 2, "a client that brings nothing is told of what there is");
+    Ok(())
+}
+
+/// Heads come in frames of 200, the latest first; beyond 500 REST has the rest.
+#[tokio::test]
+async fn g6_g9_more_heads_than_a_frame_or_a_welcome_holds() -> Result<()> {
+    let server =
+        Server::start_with(&[], &[("VERBATIM_RATES_CONVERSATIONS_PER_HOUR", "100000")]).await?;
+    let mut ada = Client::sign_in(&server, "ada").await?;
+    let mut groups = Vec::new();
+    for _ in 0..505 {
+        let id = new_id();
+        let path = format!("/v1/conversations/{id}");
+        let created = ada.put(&path, json!({"kind": "group", "name": "one of many"})).await?;
+        ada.after = Some(created.expect(201).position());
+        groups.push(id);
+    }
+    ada.get("/v1/unread").await?.expect(200);
+    let socket = Socket::open(&ada).await?;
+    let mut frames = Vec::new();
+    for text in socket.seen.iter().filter(|text| text.contains(r#""type":"heads""#)) {
+        let frame: Value = serde_json::from_str(text)?;
+        frames.push((frame["items"].as_array().map(Vec::len), frame["more"].clone()));
+    }
+    let frame = |heads| (Some(heads), json!(true));
+    assert_eq!(frames, [frame(200), frame(200), frame(100)]);
+    let told: Vec<_> = socket.heads.iter().map(|head| head["conversation_id"].clone()).collect();
+    // Those of one millisecond are in the order of their ids, which the groups' creation is too.
+    let latest: Vec<_> = groups.iter().rev().take(500).map(|id| json!(id)).collect();
+    assert_eq!(told, latest, "the latest first");
     Ok(())
 }
 

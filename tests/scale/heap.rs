@@ -50,6 +50,11 @@ pub fn mark() {
     MOST.store(live, Ordering::Relaxed);
 }
 
+/// The bytes above the mark now.
+pub fn grown() -> usize {
+    LIVE.load(Ordering::Relaxed).saturating_sub(MARK.load(Ordering::Relaxed))
+}
+
 /// The most bytes above the mark since then.
 pub fn peak() -> usize {
     MOST.load(Ordering::Relaxed).saturating_sub(MARK.load(Ordering::Relaxed))

@@ -5,6 +5,7 @@
 
 mod counting;
 mod heap;
+mod inbox;
 mod world;
 
 use verbatim_schemas::{EventBody, Role, Seq, ruling::Outcome};
@@ -67,6 +68,13 @@ async fn scale_a_ruling_reads_as_many_rows_in_a_channel_of_a_million_as_in_one_o
     println!("peak of heap while 2,000 rulings are folded: {short} bytes, 40,000: {long} bytes");
     assert!(short > 100_000, "{short} bytes are too few to fold anything");
     assert!(long < short + short / 2 + 1024 * 1024, "{short} bytes became {long}");
+
+    let (channel, busy) = (inbox::of_a_channel().await, inbox::of_one_user().await);
+    println!(
+        "inbox: {channel} bytes a member of a channel, {busy} a conversation of a user of many"
+    );
+    assert!(channel <= 240, "{channel} bytes a member");
+    assert!(busy <= 200, "{busy} bytes a conversation");
 }
 
 /// The most heap, above what there was, while a new owner folds so many rulings from an empty store.

@@ -137,7 +137,11 @@ impl Socket {
 
     /// Sends a message and waits for its answer.
     pub async fn say(&mut self, conversation: &str, text: &str) -> Result<Value> {
-        let id = crate::new_id();
+        self.say_as(conversation, &crate::new_id(), text).await
+    }
+
+    /// As [`Self::say`], under an id.
+    pub async fn say_as(&mut self, conversation: &str, id: &str, text: &str) -> Result<Value> {
         self.ask(json!({"type": "send", "conversation_id": conversation, "id": id, "text": text}))
             .await
     }

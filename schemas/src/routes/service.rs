@@ -1,7 +1,7 @@
 //! Routes around the conversations: the socket, development, health, documents, measurements.
 
 use super::shape::{
-    Access, EVERY, Method, Route, SIGNED_IN, Service, WITH_BODY, empty, json, of, other,
+    Access, EVERY, Method, Route, SIGNED_IN, Service, WITH_BODY, empty, json, of, other, problem,
 };
 use crate::{
     error::Code,
@@ -29,7 +29,13 @@ pub static OPEN_SOCKET: Route = Route {
     summary: "Opens a WebSocket with the subprotocol verbatim.v1; see /asyncapi.json.",
     service: Service::Gateway,
     access: Access::UserOrTicket,
-    answers: &[empty(101, "The socket is open.")],
+    answers: &[
+        empty(101, "The socket is open."),
+        problem(
+            426,
+            "No WebSocket handshake of version 13; Upgrade and Sec-WebSocket-Version say what is.",
+        ),
+    ],
     codes: &[
         EVERY,
         &[Code::Malformed, Code::Unauthenticated, Code::Forbidden, Code::TooManyConnections],

@@ -175,6 +175,12 @@ pub(super) const fn empty(status: u16, doc: &'static str) -> Answer {
     Answer { status, doc, media: None, schema: None }
 }
 
+/// A problem whose status is another than that of its code.
+pub(super) const fn problem(status: u16, doc: &'static str) -> Answer {
+    let schema = of::<crate::error::ProblemBody<'static>>;
+    Answer { status, doc, media: Some("application/problem+json"), schema: Some(schema) }
+}
+
 /// An answer that is no JSON of ours.
 pub(super) const fn other(status: u16, doc: &'static str, media: &'static str) -> Answer {
     Answer { status, doc, media: Some(media), schema: None }

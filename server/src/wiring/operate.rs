@@ -28,8 +28,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
         .conversation
         .map(|id| ConversationId::new(id).context("--conversation is no conversation's id"))
         .transpose()?;
-    let log = LogReader::open(&args.data, stream)
-        .with_context(|| format!("cannot read the log in {}", args.data.display()))?;
+    let log = LogReader::open(&args.data, stream).context("cannot read the log")?;
     let layout = log.layout();
     let partitions = match only {
         Some(id) => {

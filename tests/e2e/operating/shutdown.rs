@@ -4,7 +4,30 @@ use std::sync::PoisonError;
 
 use anyhow::Result;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
-use verbatim_tests::{Client, Server, Socket, new_id};
+use verbatim_tests::{
+    Client, Server, Socket,
+    checker::check,
+    crowd::{Crowd, NO_RATES},
+    dice::Dice,
+    new_id,
+};
+
+/// Restarted in good order again and again while eight people talk.
+#[tokio::test(flavor = "multi_thread")]
+async fn g1_g2_g3_restarts_under_a_crowd_lose_and_double_nothing() -> Result<()> {
+    let mut dice = Dice::of_test("restarts", 610);
+    let mut server = Server::start_with(&[], NO_RATES).await?;
+    let mut crowd = Crowd::gather(&server.base()).await?;
+    crowd.talk(&mut dice, None);
+    for _ in 0..6 {
+        crowd.acks(1 + dice.below(60)).await?;
+        assert_eq!(server.stop().await?, Some(0), "in good order");
+        server.resume().await?;
+    }
+    crowd.acks(40).await?;
+    assert_eq!(check(&crowd.rest().await?), []);
+    Ok(())
+}
 
 #[tokio::test]
 async fn sigterm_drains_and_exits_0_and_what_was_acknowledged_stays() -> Result<()> {

@@ -9,6 +9,9 @@ use verbatim_ports::{
 };
 use verbatim_schemas::{ConversationId, Kind, Rev, Seq, Src, Timestamp, UserId};
 
+/// Up to how many conversations a user's memberships take no more room than they need.
+const FEW: usize = 16;
+
 /// Conversations of one partition and their members. Every value keeps the offset of the record that
 /// last changed it.
 #[derive(Default)]
@@ -110,7 +113,7 @@ impl Partition {
                 let membership = Membership { conversation, delivered, read, changed };
                 match user.find(conversation) {
                     Ok(index) => user.present[index] = membership,
-                    Err(index) => user.present.insert(index, membership),
+                    Err(index) => insert(&mut user.present, index, membership),
                 }
             }
             MembershipStep::Role(_) => {}
@@ -121,7 +124,7 @@ impl Partition {
                 let former = Former { conversation, ended: change.src.offset };
                 match user.find_former(conversation) {
                     Ok(index) => user.former[index] = former,
-                    Err(index) => user.former.insert(index, former),
+                    Err(index) => insert(&mut user.former, index, former),
                 }
             }
         }
@@ -170,6 +173,14 @@ impl Partition {
     pub(super) fn is_member(&self, conversation: ConversationId, user: &UserId) -> bool {
         self.users.get(user).is_some_and(|user| user.find(conversation).is_ok())
     }
+}
+
+/// Most users are in few conversations, so that room kept for more would be most of the memory.
+fn insert<T>(sorted: &mut Vec<T>, index: usize, value: T) {
+    if sorted.len() < FEW {
+        sorted.reserve_exact(1);
+    }
+    sorted.insert(index, value);
 }
 
 impl User {

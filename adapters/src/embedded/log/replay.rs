@@ -32,6 +32,12 @@ impl LogReader {
             vfs: None,
             schema: tables::schema(stream),
         };
+        if !database.path.exists() {
+            return Err(StoreError::Unavailable(format!(
+                "{} does not exist; name the folder that `verbatim serve` was given with --data",
+                database.path.display()
+            )));
+        }
         let connection = database.reader()?;
         let layout = tables::layout(&connection).map_err(Failure::from)?;
         let layout = layout.ok_or_else(|| {
