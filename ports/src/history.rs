@@ -14,7 +14,7 @@ use verbatim_schemas::{
     rest::{Conversation, InboxItem, Member, Receipt},
 };
 
-use crate::{StoreError, follow::Checkpoint, rows::ConversationRows};
+use crate::{StoreError, follow::Checkpoint, inbox::InboxRows, rows::ConversationRows};
 
 /// A version of the projection. One is live; a rebuild makes another beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -171,9 +171,10 @@ pub trait HistoryStore: Send + Sync {
 
     /// The rows of a partition that the inbox is warmed with (founded, memberships, heads and
     /// receipts of all conversations, former memberships too, without entries), and the checkpoint
-    /// that they include, all of one moment.
+    /// that they include, all of one moment; none of a partition that holds nothing. Whoever takes
+    /// them should not wait: the moment is held until the last part was taken or the rest is dropped.
     async fn inbox_rows(
         &self,
         partition: u32,
-    ) -> Result<(ConversationRows, Option<Checkpoint>), StoreError>;
+    ) -> Result<Option<(Checkpoint, InboxRows)>, StoreError>;
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use verbatim_domain::Position;
 use verbatim_schemas::{ConversationId, Kind, Rev, Seq, Src, Timestamp, UserId, rest::Unread};
 
@@ -46,6 +47,10 @@ pub struct UserInbox {
     pub position: Position,
 }
 
+/// The rows of a whole partition, in parts of a few thousand at most, so that nobody holds all of them: a
+/// conversation's head comes before or with its memberships, a membership before or with its receipt.
+pub type InboxRows = BoxStream<'static, Result<ConversationRows, StoreError>>;
+
 /// Unread and heads per user. Values are absolute: nothing is counted up.
 #[async_trait]
 pub trait InboxCache: Send + Sync {
@@ -61,6 +66,11 @@ pub trait InboxCache: Send + Sync {
         rows: ConversationRows,
         src: Src,
     ) -> Result<(), StoreError>;
+
+    /// Takes in a whole partition up to `src`, in place of what there is; does nothing when the
+    /// partition includes `src` already. Visible at once when the last part is in; nothing changes
+    /// when one fails.
+    async fn warm(&self, partition: u32, rows: InboxRows, src: Src) -> Result<(), StoreError>;
 
     /// Forgets a partition; it is warmed from history next.
     async fn clear(&self, partition: u32) -> Result<(), StoreError>;

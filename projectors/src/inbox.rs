@@ -45,11 +45,11 @@ impl Inbox {
 
     /// Fills the cache with what history holds, and gives the checkpoint that this includes.
     async fn warm(&self, partition: u32) -> Result<Option<Checkpoint>, StoreError> {
-        let (rows, checkpoint) = self.history.inbox_rows(partition).await?;
-        if let Some(checkpoint) = checkpoint {
-            self.cache.apply(partition, rows, checkpoint.src).await?;
-        }
-        Ok(checkpoint)
+        let Some((checkpoint, rows)) = self.history.inbox_rows(partition).await? else {
+            return Ok(None);
+        };
+        self.cache.warm(partition, rows, checkpoint.src).await?;
+        Ok(Some(checkpoint))
     }
 
     /// Where to follow the timeline from when the cache includes `stored`: the cache keeps no hash, so

@@ -11,7 +11,7 @@ use verbatim_domain::Position;
 use verbatim_ports::{
     StoreError,
     auth::{Actor, Tickets},
-    inbox::{InboxCache, UserInbox},
+    inbox::{InboxCache, InboxRows, UserInbox},
     rows::ConversationRows,
 };
 use verbatim_schemas::{ConversationId, Src, UserId, rest::Unread};
@@ -77,6 +77,10 @@ impl InboxCache for BrokenInbox {
         src: Src,
     ) -> Result<(), StoreError> {
         self.inner.apply(partition, rows, src).await
+    }
+
+    async fn warm(&self, partition: u32, rows: InboxRows, src: Src) -> Result<(), StoreError> {
+        self.inner.warm(partition, rows, src).await
     }
 
     async fn clear(&self, partition: u32) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use verbatim_ports::{
     StoreError,
     follow::Checkpoint,
     history::{HistoryStore, InboxCursor, MembershipAt, MessagePage},
-    rows::ConversationRows,
+    inbox::InboxRows,
 };
 use verbatim_schemas::{
     CommandId, ConversationId, Entry, Rev, Role, Seq, Timestamp, UserId,
@@ -142,7 +142,7 @@ impl HistoryStore for BrokenReads {
     async fn inbox_rows(
         &self,
         partition: u32,
-    ) -> Result<(ConversationRows, Option<Checkpoint>), StoreError> {
+    ) -> Result<Option<(Checkpoint, InboxRows)>, StoreError> {
         self.inner.inbox_rows(partition).await
     }
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::{StreamExt, TryStreamExt};
 use tempfile::TempDir;
 use verbatim_domain::{
     Grant, Position,
@@ -20,6 +21,7 @@ use verbatim_ports::{
     contract::history::{History, history_contract},
     follow::Checkpoint,
     history::{HistoryStore, HistoryWriter, InboxCursor, MembershipAt, MessagePage, Version},
+    inbox::InboxRows,
     rows::ConversationRows,
 };
 use verbatim_schemas::{
@@ -344,12 +346,18 @@ impl HistoryStore for Broken {
     async fn inbox_rows(
         &self,
         partition: u32,
-    ) -> Result<(ConversationRows, Option<Checkpoint>), StoreError> {
-        let (mut rows, checkpoint) = self.inner.inbox_rows(partition).await?;
-        if self.is(WarmsWithoutReceipts) {
-            rows.receipts.clear();
-        }
-        Ok((rows, checkpoint))
+    ) -> Result<Option<(Checkpoint, InboxRows)>, StoreError> {
+        let found = self.inner.inbox_rows(partition).await?;
+        let without = self.is(WarmsWithoutReceipts);
+        Ok(found.map(|(checkpoint, parts)| {
+            let parts = parts.map_ok(move |mut part| {
+                if without {
+                    part.receipts.clear();
+                }
+                part
+            });
+            (checkpoint, parts.boxed())
+        }))
     }
 }
 

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
 use verbatim_adapters::embedded::inbox::Inbox;
 use verbatim_domain::Position;
 use verbatim_ports::{
     StoreError,
     contract::{inbox::inbox_contract, story::LAYOUT},
-    inbox::{InboxCache, UserInbox},
+    inbox::{InboxCache, InboxRows, UserInbox},
     rows::{ConversationRows, MembershipStep},
 };
 use verbatim_schemas::{ConversationId, EntryBody, Seq, Src, UserId, rest::Unread};
@@ -35,6 +36,7 @@ enum Fault {
     ClaimsWhatWasCleared,
     NeverWaits,
     KnowsNoMembers,
+    KeepsHalfAWarming,
 }
 use Fault::*;
 
@@ -99,6 +101,25 @@ impl InboxCache for Broken {
         self.inner.apply(partition, rows, src).await
     }
 
+    async fn warm(&self, partition: u32, mut rows: InboxRows, src: Src) -> Result<(), StoreError> {
+        self.claimed.lock().unwrap().include(src);
+        if self.fault != KeepsHalfAWarming {
+            return self.inner.warm(partition, rows, src).await;
+        }
+        let (mut half, mut failed) = (Vec::new(), Ok(()));
+        while let Some(part) = rows.next().await {
+            match part {
+                Ok(part) => half.push(Ok(part)),
+                Err(error) => {
+                    failed = Err(error);
+                    break;
+                }
+            }
+        }
+        self.inner.warm(partition, stream::iter(half).boxed(), src).await?;
+        failed
+    }
+
     async fn clear(&self, partition: u32) -> Result<(), StoreError> {
         self.inner.clear(partition).await
     }
@@ -144,6 +165,7 @@ async fn the_contract_refuses_broken_inboxes() {
         (ClaimsWhatWasCleared, "cleared and warmed while it is read"),
         (NeverWaits, "cleared and warmed while it is read"),
         (KnowsNoMembers, "after each ruling"),
+        (KeepsHalfAWarming, "warmed whole or not at all"),
     ] {
         let empty = async || {
             let inbox: Arc<dyn InboxCache> = Arc::new(Broken {

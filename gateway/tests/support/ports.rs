@@ -15,7 +15,7 @@ use verbatim_ports::{
     commands::{Command, Commands, Outcome as Answer, Ruled, Submitted},
     follow::Checkpoint,
     history::{HistoryStore, InboxCursor, MembershipAt, MessagePage},
-    inbox::{InboxCache, InboxHead, UserInbox},
+    inbox::{InboxCache, InboxHead, InboxRows, UserInbox},
     log::{
         AppendError, AppendFuture, Batch, EventLog, Layout, LogError, NewRecord, Ownership, Stream,
         Tail,
@@ -187,6 +187,10 @@ impl InboxCache for World {
         Err(StoreError::Unavailable(UNUSED.into()))
     }
 
+    async fn warm(&self, _: u32, _: InboxRows, _: Src) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable(UNUSED.into()))
+    }
+
     async fn clear(&self, _: u32) -> Result<(), StoreError> {
         Err(StoreError::Unavailable(UNUSED.into()))
     }
@@ -343,10 +347,7 @@ impl HistoryStore for World {
         Ok(users.iter().filter(|user| shares(user)).cloned().collect())
     }
 
-    async fn inbox_rows(
-        &self,
-        _: u32,
-    ) -> Result<(ConversationRows, Option<Checkpoint>), StoreError> {
+    async fn inbox_rows(&self, _: u32) -> Result<Option<(Checkpoint, InboxRows)>, StoreError> {
         Err(StoreError::Unavailable(UNUSED.into()))
     }
 }

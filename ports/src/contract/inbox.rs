@@ -26,6 +26,7 @@ pub async fn inbox_contract(
     check("repeats change nothing", checks::repeats(&*empty().await).await)?;
     let two = [empty().await, empty().await];
     check("warmed equals applied", checks::warmed(&two).await)?;
+    check("warmed whole or not at all", checks::warms_whole(&*empty().await).await)?;
     check("a batch is visible at once", checks::whole_batches(&*empty().await, patience).await)?;
     check("cleared and warmed while it is read", checks::cleared(&*empty().await, patience).await)?;
     check("a message to many", checks::channel(&*empty().await).await)?;

@@ -10,11 +10,13 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
 use verbatim_domain::{Grant, Position};
 use verbatim_ports::{
     StoreError,
     follow::Checkpoint,
     history::{HistoryStore, HistoryWriter, InboxCursor, MembershipAt, MessagePage, Version},
+    inbox::InboxRows,
     rows::{ConversationRows, HeadRow, MembershipChange, ReceiptRow},
 };
 use verbatim_schemas::{
@@ -316,20 +318,25 @@ impl HistoryStore for HistoryView {
     async fn inbox_rows(
         &self,
         partition: u32,
-    ) -> Result<(ConversationRows, Option<Checkpoint>), StoreError> {
+    ) -> Result<Option<(Checkpoint, InboxRows)>, StoreError> {
         self.may_fail().await?;
         let inner = self.data.inner.lock().unwrap();
-        let Some((checkpoint, rows)) = inner.versions[&inner.live].partitions.get(&partition)
+        let Some((Some(checkpoint), rows)) = inner.versions[&inner.live].partitions.get(&partition)
         else {
-            return Ok((ConversationRows::default(), None));
+            return Ok(None);
         };
         let warm = ConversationRows {
             founded: rows.founded.values().cloned().collect(),
-            entries: Vec::new(),
-            memberships: rows.memberships.clone(),
             heads: rows.heads.clone(),
-            receipts: rows.receipts.clone(),
+            ..ConversationRows::default()
         };
-        Ok((warm, *checkpoint))
+        let memberships = rows.memberships.iter().map(|change| ConversationRows {
+            memberships: vec![change.clone()],
+            ..ConversationRows::default()
+        });
+        let receipts =
+            ConversationRows { receipts: rows.receipts.clone(), ..ConversationRows::default() };
+        let parts: Vec<_> = std::iter::once(warm).chain(memberships).chain([receipts]).collect();
+        Ok(Some((*checkpoint, stream::iter(parts.into_iter().map(Ok)).boxed())))
     }
 }

@@ -7,10 +7,11 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use verbatim_domain::Position;
 use verbatim_ports::{
     StoreError,
-    inbox::{InboxCache, UserInbox},
+    inbox::{InboxCache, InboxRows, UserInbox},
     rows::{ConversationRows, HeadRow, MembershipStep, ReceiptRow},
 };
 use verbatim_schemas::{ConversationId, Kind, Ruling, Src, UserId, rest::Unread};
@@ -121,6 +122,23 @@ impl InboxCache for InboxView {
             if *included < Some(src) {
                 *included = Some(src);
                 kept.add(rows);
+            }
+        }
+        self.data.changes.send_modify(|changes| *changes += 1);
+        self.may_fail().await
+    }
+
+    async fn warm(&self, partition: u32, mut rows: InboxRows, src: Src) -> Result<(), StoreError> {
+        let mut warmed = Kept::default();
+        while let Some(part) = rows.try_next().await? {
+            self.may_fail().await?;
+            warmed.add(part);
+        }
+        {
+            let mut partitions = self.data.partitions.lock().unwrap();
+            let (included, kept) = partitions.entry(partition).or_default();
+            if *included < Some(src) {
+                (*included, *kept) = (Some(src), warmed);
             }
         }
         self.data.changes.send_modify(|changes| *changes += 1);

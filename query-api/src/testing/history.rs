@@ -15,7 +15,7 @@ use verbatim_ports::{
     StoreError,
     follow::Checkpoint,
     history::{HistoryStore, InboxCursor, MembershipAt, MessagePage},
-    rows::ConversationRows,
+    inbox::InboxRows,
 };
 use verbatim_schemas::{
     CommandId, ConversationId, Entry, EntryBody, Kind, Metadata, Name, Posting, Rev, Role, Seq,
@@ -282,10 +282,7 @@ impl HistoryStore for History {
         Ok(users.iter().filter(shares).cloned().collect())
     }
 
-    async fn inbox_rows(
-        &self,
-        _: u32,
-    ) -> Result<(ConversationRows, Option<Checkpoint>), StoreError> {
-        Ok((ConversationRows::default(), None))
+    async fn inbox_rows(&self, _: u32) -> Result<Option<(Checkpoint, InboxRows)>, StoreError> {
+        Ok(None)
     }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use verbatim_domain::Position;
 use verbatim_ports::{
     StoreError,
-    inbox::{InboxCache, UserInbox},
+    inbox::{InboxCache, InboxRows, UserInbox},
     rows::ConversationRows,
 };
 use verbatim_schemas::{ConversationId, Src, UserId, rest::Unread};
@@ -33,6 +33,9 @@ impl InboxCache for Inbox {
         Ok(None)
     }
     async fn apply(&self, _: u32, _: ConversationRows, _: Src) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn warm(&self, _: u32, _: InboxRows, _: Src) -> Result<(), StoreError> {
         Ok(())
     }
     async fn clear(&self, _: u32) -> Result<(), StoreError> {

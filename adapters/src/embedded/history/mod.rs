@@ -19,13 +19,18 @@ mod write;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::task::spawn_blocking;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::spawn_blocking,
+};
 use verbatim_domain::{Grant, Position};
 use verbatim_ports::{
     StoreError,
     follow::Checkpoint,
     history::{HistoryStore, HistoryWriter, InboxCursor, MembershipAt, MessagePage, Version},
+    inbox::InboxRows,
     log::Layout,
     rows::ConversationRows,
 };
@@ -45,6 +50,9 @@ pub struct History {
     layout: Layout,
     versions: Arc<Versions>,
 }
+
+/// How many parts of the inbox's rows are read ahead of whoever takes them.
+const PARTS: usize = 2;
 
 impl History {
     /// Opens the live version, making an empty one where there is none, and drops what a rebuild or
@@ -66,22 +74,6 @@ impl History {
         version.readers.read(job).await
     }
 
-    /// A read of everything, on a connection of its own and without a time limit: it keeps the WAL
-    /// from being written back while it lasts.
-    async fn scan<T: Send + 'static>(
-        &self,
-        version: Arc<VersionFile>,
-        job: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        blocking(move || {
-            let mut connection = version.database.reader()?;
-            let scan = || job(&*connection.transaction()?);
-            let result: Outcome<T> = { scan }();
-            Ok(result?)
-        })
-        .await
-    }
-
     async fn administer<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Versions) -> Result<T, StoreError> + Send + 'static,
@@ -89,6 +81,18 @@ impl History {
         let versions = self.versions.clone();
         blocking(move || job(&versions)).await
     }
+}
+
+/// A read of everything, on a connection of its own and without a time limit: it keeps the WAL from being
+/// written back while it lasts. Blocks.
+fn scan<T>(
+    version: &VersionFile,
+    job: impl FnOnce(&Connection) -> Outcome<T>,
+) -> Result<T, StoreError> {
+    let mut connection = version.database.reader()?;
+    let scan = || job(&*connection.transaction()?);
+    let result: Outcome<T> = { scan }();
+    Ok(result?)
 }
 
 async fn blocking<T: Send + 'static>(
@@ -143,10 +147,10 @@ impl HistoryWriter for History {
 
     async fn digest(&self, version: Version) -> Result<(Position, Digest), StoreError> {
         let (file, layout) = (self.versions.file(version)?, self.layout);
-        self.scan(file, move |reads| {
+        let digest = move |reads: &Connection| {
             Ok((read::position(reads, layout)?, read::warm::digest(reads, layout)?))
-        })
-        .await
+        };
+        blocking(move || scan(&file, digest)).await
     }
 
     async fn promote(&self, version: Version) -> Result<(), StoreError> {
@@ -260,14 +264,38 @@ impl HistoryStore for History {
         self.read(move |reads| read::members::sharing(reads, &viewer, &users)).await
     }
 
-    /// Reads the whole partition into memory.
     async fn inbox_rows(
         &self,
         partition: u32,
-    ) -> Result<(ConversationRows, Option<Checkpoint>), StoreError> {
-        self.scan(self.versions.live(), move |reads| {
-            Ok((read::warm::inbox_rows(reads, partition)?, read::checkpoint(reads, partition)?))
-        })
-        .await
+    ) -> Result<Option<(Checkpoint, InboxRows)>, StoreError> {
+        let (into, mut parts) = mpsc::channel(PARTS);
+        let (begin, begun) = oneshot::channel();
+        let version = self.versions.live();
+        let read = blocking(move || {
+            scan(&version, |reads| {
+                let checkpoint = read::checkpoint(reads, partition)?;
+                // Else nobody takes it any more, or there is nothing to take.
+                if begin.send(checkpoint).is_ok() && checkpoint.is_some() {
+                    let give = |rows| into.blocking_send(Ok(rows)).is_ok();
+                    if let Err(failure) = read::warm::inbox_rows(reads, partition, give) {
+                        // Whoever took the rows until here may have gone.
+                        let _ = into.blocking_send(Err(failure.into()));
+                    }
+                }
+                Ok(())
+            })
+        });
+        let read = tokio::spawn(read);
+        match begun.await {
+            Ok(checkpoint) => {
+                let parts = stream::poll_fn(move |context| parts.poll_recv(context)).boxed();
+                Ok(checkpoint.map(|checkpoint| (checkpoint, parts)))
+            }
+            // It failed before it began.
+            Err(_) => match read.await {
+                Ok(Err(error)) => Err(error),
+                _ => Err(StoreError::Unavailable("the store is shutting down".into())),
+            },
+        }
     }
 }

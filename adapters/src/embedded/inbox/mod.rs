@@ -9,10 +9,11 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use verbatim_domain::{Position, partition::of as partition_of};
 use verbatim_ports::{
     StoreError,
-    inbox::{InboxCache, InboxHead, UserInbox},
+    inbox::{InboxCache, InboxHead, InboxRows, UserInbox},
     log::Layout,
     rows::ConversationRows,
 };
@@ -24,7 +25,7 @@ use super::progress::Progress;
 /// The inbox of everybody: at most about 240 bytes a user with one membership, 160 a conversation of
 /// somebody with many (`tests/scale` holds it to that), 24 a conversation that was left. So a channel of a
 /// million members takes some 200 MB, which is why large installations keep the inbox elsewhere. Empty
-/// when the process starts; warmed from history, with as much again while a partition is warmed.
+/// when the process starts, and warmed from history.
 pub struct Inbox {
     layout: Layout,
     partitions: Vec<RwLock<Partition>>,
@@ -82,24 +83,31 @@ impl InboxCache for Inbox {
         rows: ConversationRows,
         src: Src,
     ) -> Result<(), StoreError> {
-        let lock = self.lock(partition)?;
-        // The first batch may be a whole partition: it is built beside, while readers go on.
-        if read(lock).checkpoint().is_none() {
-            let mut built = Partition::default();
-            built.apply(&rows, src)?;
-            let mut partition_now = write(lock);
-            if partition_now.checkpoint().is_none() {
-                *partition_now = built;
-                self.moved(partition, Some(src));
-                return Ok(());
-            }
-        }
-        let mut partition_now = write(lock);
+        let mut partition_now = write(self.lock(partition)?);
         if partition_now.checkpoint().is_some_and(|included| src <= included) {
             return Ok(());
         }
         partition_now.apply(&rows, src)?;
         self.moved(partition, Some(src));
+        Ok(())
+    }
+
+    async fn warm(&self, partition: u32, mut rows: InboxRows, src: Src) -> Result<(), StoreError> {
+        let lock = self.lock(partition)?;
+        // Built beside, while readers go on.
+        let mut built = Partition::default();
+        while let Some(part) = rows.try_next().await? {
+            built.apply(&part, src)?;
+        }
+        let mut partition_now = write(lock);
+        if partition_now.checkpoint().is_some_and(|included| src <= included) {
+            return Ok(());
+        }
+        built.include(src);
+        let before = std::mem::replace(&mut *partition_now, built);
+        self.moved(partition, Some(src));
+        drop(partition_now);
+        drop(before);
         Ok(())
     }
 

@@ -55,6 +55,11 @@ impl Partition {
         self.checkpoint
     }
 
+    /// Says that everything up to `src` is taken in.
+    pub(super) fn include(&mut self, src: Src) {
+        self.checkpoint = Some(src);
+    }
+
     /// Takes in a batch whose last record is `src`, or nothing of it.
     pub(super) fn apply(&mut self, rows: &ConversationRows, src: Src) -> Result<(), StoreError> {
         self.check(rows)?;
@@ -73,7 +78,7 @@ impl Partition {
         for ((conversation, user), row) in &rows.receipts {
             self.receipt(*conversation, user, row);
         }
-        self.checkpoint = Some(src);
+        self.include(src);
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use verbatim_ports::follow::Checkpoint;
 use verbatim_ports::{
     StoreError,
     history::{HistoryStore, InboxCursor, MembershipAt, MessagePage},
+    inbox::InboxRows,
     log::Stream,
     rows::{ConversationRows, MembershipStep},
 };
@@ -164,10 +165,7 @@ impl HistoryStore for FakeHistory {
     async fn sharing(&self, _: &UserId, _: &[UserId]) -> Result<BTreeSet<UserId>, StoreError> {
         not_here()
     }
-    async fn inbox_rows(
-        &self,
-        _: u32,
-    ) -> Result<(ConversationRows, Option<Checkpoint>), StoreError> {
+    async fn inbox_rows(&self, _: u32) -> Result<Option<(Checkpoint, InboxRows)>, StoreError> {
         not_here()
     }
 }

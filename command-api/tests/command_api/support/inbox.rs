@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use verbatim_domain::Position;
 use verbatim_ports::{
     StoreError,
-    inbox::{InboxCache, UserInbox},
+    inbox::{InboxCache, InboxRows, UserInbox},
     rows::ConversationRows,
 };
 use verbatim_schemas::{ConversationId, Src, UserId, rest::Unread};
@@ -83,6 +83,9 @@ impl InboxCache for FakeInbox {
         not_here()
     }
     async fn apply(&self, _: u32, _: ConversationRows, _: Src) -> Result<(), StoreError> {
+        not_here()
+    }
+    async fn warm(&self, _: u32, _: InboxRows, _: Src) -> Result<(), StoreError> {
         not_here()
     }
     async fn clear(&self, _: u32) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use futures_util::TryStreamExt;
 use verbatim_domain::Position;
 use verbatim_schemas::{ConversationId, Digest, UserId};
 
@@ -17,6 +18,8 @@ use crate::{
         driver::rows,
         story::{LAYOUT, Story},
     },
+    inbox::InboxRows,
+    rows::{ConversationRows, MembershipChange},
 };
 
 /// Digest and position of the live version, and everybody's inbox.
@@ -178,12 +181,38 @@ fn states(story: &Story) -> BTreeMap<(u32, u64), Model> {
     states
 }
 
+/// All parts in one; each head before the memberships, each membership before its receipt.
+async fn whole(mut parts: InboxRows) -> Result<ConversationRows, StoreError> {
+    let mut whole = ConversationRows::default();
+    while let Some(part) = parts.try_next().await? {
+        whole.founded.extend(part.founded);
+        whole.heads.extend(part.heads);
+        whole.memberships.extend(part.memberships);
+        let unknown = |(conversation, user): &(ConversationId, UserId)| {
+            let of = |change: &MembershipChange| {
+                change.conversation_id == *conversation && change.user_id == *user
+            };
+            !whole.heads.contains_key(conversation) || !whole.memberships.iter().any(of)
+        };
+        if let Some(key) = part.receipts.keys().find(|key| unknown(key)) {
+            return Err(StoreError::Corrupt(format!("a receipt of {key:?} before its membership")));
+        }
+        whole.receipts.extend(part.receipts);
+        whole.entries.extend(part.entries);
+    }
+    Ok(whole)
+}
+
 /// What the inbox is warmed with says what the model says.
 pub(super) async fn inbox_rows(scene: &Scene) -> Check {
     for (number, partition) in (0..LAYOUT.partitions).zip(scene.story.partitions()) {
-        let (found, checkpoint) = said("inbox_rows", scene.history.inbox_rows(number).await)?;
+        let warmed = said("inbox_rows", scene.history.inbox_rows(number).await)?;
+        let Some((checkpoint, parts)) = warmed else {
+            return Err(format!("partition {number} has rows, and none for the inbox"));
+        };
+        let found = said("inbox_rows", whole(parts).await)?;
         let (expected, next) = rows(&partition);
-        ensure!(checkpoint == Some(next), "warmed at {checkpoint:?}, not {next:?}");
+        ensure!(checkpoint == next, "warmed at {checkpoint:?}, not {next:?}");
         ensure!(found.heads == expected.heads, "heads of partition {number} differ");
         ensure!(found.entries.is_empty(), "rows for the inbox have entries");
         let sorted = |mut founded: Vec<verbatim_schemas::entry::Founding>| {

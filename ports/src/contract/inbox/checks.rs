@@ -9,7 +9,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{join, try_join};
+use futures_util::{
+    StreamExt,
+    future::{join, try_join},
+    stream,
+};
 use tokio::time::timeout;
 use verbatim_domain::Position;
 use verbatim_schemas::{Kind, Role, Ruling, Src, UserId, Visibility, rest::Unread};
@@ -184,9 +188,20 @@ fn warm_rows(partition: &[Arc<Ruling>]) -> (ConversationRows, Src) {
     (rows, next.src)
 }
 
+/// The same in parts, as small as may be.
+fn in_parts(rows: ConversationRows) -> Vec<Result<ConversationRows, StoreError>> {
+    let none = ConversationRows::default;
+    let first = ConversationRows { founded: rows.founded, heads: rows.heads, ..none() };
+    let memberships = rows.memberships.into_iter();
+    let memberships = memberships.map(|one| ConversationRows { memberships: vec![one], ..none() });
+    let receipts = rows.receipts.into_iter();
+    let receipts = receipts.map(|one| ConversationRows { receipts: [one].into(), ..none() });
+    std::iter::once(first).chain(memberships).chain(receipts).map(Ok).collect()
+}
+
 async fn warm(inbox: &dyn InboxCache, partition: &[Arc<Ruling>]) -> Check {
     let (rows, src) = warm_rows(partition);
-    said("apply", inbox.apply(src.partition, rows, src).await)
+    said("warm", inbox.warm(src.partition, stream::iter(in_parts(rows)).boxed(), src).await)
 }
 
 /// Warmed with the rows of history it says the same as when it took in every batch, also of what
@@ -254,6 +269,35 @@ pub(super) async fn whole_batches(inbox: &dyn InboxCache, patience: Duration) ->
         Ok(outcome) => outcome.map(|_| ()),
         Err(_) => Err("the last batch never came".to_owned()),
     }
+}
+
+/// While parts come and when one fails, what was there is there; what is older than that is not taken.
+pub(super) async fn warms_whole(inbox: &dyn InboxCache) -> Check {
+    let story = Story::new(18, 200);
+    for partition in story.partitions() {
+        let number = partition[0].src.partition;
+        let (before, after) = partition.split_at(partition.len() / 2);
+        warm(inbox, before).await?;
+        let model = model_of(before);
+        let (rows, src) = warm_rows(&partition);
+        let mut parts = in_parts(rows);
+        parts.insert(parts.len() / 2, Err(StoreError::Unavailable("in the middle".into())));
+        let failed = inbox.warm(number, stream::iter(parts).boxed(), src).await;
+        ensure!(failed.is_err(), "a part failed, and warming did not");
+        for user in &story.users {
+            let found = find(inbox, user, None).await?;
+            let theirs = |id| story.told.partition(id) == number;
+            let heads: Vec<_> =
+                found.heads.iter().filter(|head| theirs(head.conversation)).copied().collect();
+            ensure!(heads == model.user(user, None).heads, "{user} sees a half: {heads:?}");
+        }
+        for batch in after.chunks(7) {
+            apply(inbox, batch).await?;
+        }
+        warm(inbox, before).await?;
+        warm(inbox, &partition).await?;
+    }
+    same(inbox, &model_of(story.told.rulings()), &story.users).await
 }
 
 /// A position is never claimed for what is missing, while partitions are forgotten and warmed.

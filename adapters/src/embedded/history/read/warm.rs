@@ -11,7 +11,7 @@ use verbatim_ports::{
 use verbatim_schemas::{ConversationId, Digest, Rev, Role, Seq, Src, Timestamp, UserId};
 
 use super::super::columns::{Columns, FOUNDING, HEAD, MESSAGE, RECEIPT};
-use crate::embedded::sqlite::{Failure, Outcome};
+use crate::embedded::sqlite::Outcome;
 
 /// A time of membership with its records.
 struct Period {
@@ -74,13 +74,18 @@ impl Period {
     }
 }
 
-/// The rows of one partition, without entries. All of them are in memory at once: some 100 bytes a
-/// membership.
+/// About how many rows come in one part.
+const PART: usize = 2_048;
+
+/// Gives the rows of one partition, without entries, a part at a time, until `give` says that nobody
+/// takes them any more.
 pub(in super::super) fn inbox_rows(
     reads: &Connection,
     partition: u32,
-) -> Outcome<ConversationRows> {
-    let mut rows = ConversationRows::default();
+    give: impl Fn(ConversationRows) -> bool,
+) -> Outcome<()> {
+    let mut part = ConversationRows::default();
+    let mut taken = true;
     each(
         reads,
         &format!(
@@ -89,9 +94,12 @@ pub(in super::super) fn inbox_rows(
         [partition],
         |columns| {
             let founding = columns.founding()?;
-            rows.heads.insert(founding.id, columns.head(partition)?);
-            rows.founded.push(founding);
-            Ok(())
+            part.heads.insert(founding.id, columns.head(partition)?);
+            part.founded.push(founding);
+            if part.founded.len() >= PART {
+                taken = taken && give(std::mem::take(&mut part));
+            }
+            Ok(taken)
         },
     )?;
     // Most conversations have few intervals a user and most are open, so role and watermarks come
@@ -112,13 +120,17 @@ pub(in super::super) fn inbox_rows(
             let role = columns.text_or_none()?.and_then(Role::parse);
             if role.is_some() {
                 let receipt = columns.receipt(partition)?;
-                rows.receipts.insert((conversation, period.user.clone()), receipt);
+                part.receipts.insert((conversation, period.user.clone()), receipt);
             }
-            rows.memberships.extend(period.steps(role));
-            Ok(())
+            part.memberships.extend(period.steps(role));
+            if part.memberships.len() >= PART {
+                taken = taken && give(std::mem::take(&mut part));
+            }
+            Ok(taken)
         },
     )?;
-    Ok(rows)
+    let _ = taken && give(part);
+    Ok(())
 }
 
 /// The digest over all rows.
@@ -133,7 +145,7 @@ pub(in super::super) fn digest(reads: &Connection, layout: Layout) -> Outcome<Di
             let founding = columns.founding()?;
             let head = columns.head(of(founding.id))?;
             digest.conversation(&founding, &head);
-            Ok(())
+            Ok(true)
         },
     )?;
     each(
@@ -142,7 +154,7 @@ pub(in super::super) fn digest(reads: &Connection, layout: Layout) -> Outcome<Di
         [],
         |columns| {
             digest.message(&columns.message()?);
-            Ok(())
+            Ok(true)
         },
     )?;
     each(
@@ -153,12 +165,13 @@ pub(in super::super) fn digest(reads: &Connection, layout: Layout) -> Outcome<Di
             let (conversation, rev) = (columns.conversation()?, columns.rev()?);
             if let Some(seq) = columns.number_or_none()? {
                 digest.message_entry(conversation, rev, Seq(seq));
-                return Ok(());
+                return Ok(true);
             }
             let entry = super::entries::parse(columns.text()?)?;
             digest
                 .entry(&entry)
-                .map_err(|_| StoreError::Corrupt("history holds no valid entry".into()).into())
+                .map_err(|_| StoreError::Corrupt("history holds no valid entry".into()))?;
+            Ok(true)
         },
     )?;
     each(
@@ -173,7 +186,7 @@ pub(in super::super) fn digest(reads: &Connection, layout: Layout) -> Outcome<Di
             let row = Period::read(columns, conversation, of(conversation))?;
             let Period { user, since, interval, began, ended, .. } = &row;
             digest.interval(conversation, user, *since, interval, *began, *ended);
-            Ok(())
+            Ok(true)
         },
     )?;
     each(
@@ -188,7 +201,7 @@ pub(in super::super) fn digest(reads: &Connection, layout: Layout) -> Outcome<Di
             let (role, since) = (columns.role()?, columns.time()?);
             let receipt = columns.receipt(of(conversation))?;
             digest.member(conversation, &user, role, since, &receipt);
-            Ok(())
+            Ok(true)
         },
     )?;
     Ok(digest.finish())
@@ -198,12 +211,14 @@ fn each(
     reads: &Connection,
     statement: &str,
     parameters: impl rusqlite::Params,
-    mut row: impl FnMut(&mut Columns<'_>) -> Result<(), Failure>,
+    mut row: impl FnMut(&mut Columns<'_>) -> Outcome<bool>,
 ) -> Outcome<()> {
     let mut statement = reads.prepare(statement)?;
     let mut rows = statement.query(parameters)?;
     while let Some(found) = rows.next()? {
-        row(&mut Columns::new(found))?;
+        if !row(&mut Columns::new(found))? {
+            break;
+        }
     }
     Ok(())
 }
