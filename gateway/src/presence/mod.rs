@@ -2,6 +2,7 @@
 //! long as the two share a conversation.
 
 mod announce;
+mod telling;
 mod watching;
 
 use std::{
@@ -98,8 +99,8 @@ pub(crate) async fn serve(shared: Arc<Shared>) {
             },
         }
         announce::announce(&shared).await;
-        watching::recheck(&shared).await;
-        watching::tell_changes(&shared).await;
+        telling::recheck(&shared).await;
+        telling::tell_changes(&shared).await;
     }
 }
 

@@ -1,40 +1,34 @@
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    sync::Arc,
-};
+//! Who watches whom.
 
-use bytes::Bytes;
-use verbatim_schemas::{Problem, UserId, frames::ServerFrame, rest::Presence};
+use std::{collections::HashSet, sync::Arc};
 
-use super::{AT_ONCE, PresenceDesk, State, ask};
-use crate::{
-    encode::encode,
-    session::{Class, Session},
-    shared::Shared,
-};
+use verbatim_schemas::{Problem, UserId};
+
+use super::{PresenceDesk, State};
+use crate::session::Session;
 
 /// A socket that watches users.
 pub(super) struct Watcher {
-    session: Arc<Session>,
-    viewer: UserId,
-    users: HashSet<UserId>,
+    pub(super) session: Arc<Session>,
+    pub(super) viewer: UserId,
+    pub(super) users: HashSet<UserId>,
 }
 
 /// One user that a socket watches.
 pub(super) struct Watch {
-    number: u64,
-    sees: Sees,
+    pub(super) number: u64,
+    pub(super) sees: Sees,
     /// Whether the viewer was told that the user is online.
-    told: Option<bool>,
+    pub(super) told: Option<bool>,
     /// Counts how often it had to be found out anew; what was asked before that does not count.
-    epoch: u32,
+    pub(super) epoch: u32,
     /// Whether the user's presence changed before it was known what the viewer sees.
-    missed: bool,
+    pub(super) missed: bool,
 }
 
 /// Whether viewer and user share a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sees {
+pub(super) enum Sees {
     /// It has to be found out; until then nothing is told.
     Unknown,
     Yes,
@@ -43,9 +37,9 @@ enum Sees {
 
 /// Users that a socket just began to watch, to be answered.
 pub(crate) struct Watched {
-    number: u64,
-    viewer: UserId,
-    users: Vec<(UserId, u32)>,
+    pub(super) number: u64,
+    pub(super) viewer: UserId,
+    pub(super) users: Vec<(UserId, u32)>,
 }
 
 impl PresenceDesk {
@@ -94,23 +88,6 @@ impl PresenceDesk {
         drop(state);
         if recheck {
             self.work.notify_one();
-        }
-    }
-
-    /// Puts one `presence` frame for each user into the socket's backlog.
-    pub(crate) async fn first_answers(&self, shared: &Shared, watched: Watched) {
-        let Watched { number, viewer, users } = watched;
-        let names: Vec<UserId> = users.iter().map(|(user, _)| user.clone()).collect();
-        let found = find_out(shared, &viewer, &names).await;
-        let mut state = self.lock();
-        let now = shared.time.elapsed();
-        for (user, epoch) in &users {
-            let presence = found.as_ref().and_then(|found| found.get(user));
-            let known = found.is_some();
-            state.answer(number, user, *epoch, known, presence, true, now);
-        }
-        if found.is_none() {
-            state.recheck.insert(number);
         }
     }
 }
@@ -187,162 +164,11 @@ impl State {
     pub(super) fn note_all_changed(&mut self) {
         self.changed.extend(self.watches.keys().cloned());
     }
-
-    /// Notes what a viewer sees of a user (`known`: whether that was found out; `presence`: none
-    /// where they share nothing) and tells the socket what is new; with `first` in any case.
-    #[expect(clippy::too_many_arguments, reason = "one fact each")]
-    fn answer(
-        &mut self,
-        number: u64,
-        user: &UserId,
-        epoch: u32,
-        known: bool,
-        presence: Option<&Presence>,
-        first: bool,
-        now: u64,
-    ) {
-        let Some(session) = self.watchers.get(&number).map(|watcher| &watcher.session) else {
-            return;
-        };
-        let watches = self.watches.get_mut(user).into_iter().flatten();
-        let Some(watch) = watches.into_iter().find(|watch| watch.number == number) else { return };
-        let counts = known && watch.epoch == epoch;
-        let shown = presence.filter(|_| counts);
-        if counts {
-            watch.sees = if shown.is_some() { Sees::Yes } else { Sees::No };
-            if std::mem::take(&mut watch.missed) {
-                self.changed.insert(user.clone());
-            }
-        }
-        let online = shown.map(|presence| presence.online);
-        if first || (online.is_some() && online != watch.told) {
-            session.send(frame(user, shown), Class::Ephemeral, now);
-        }
-        if counts || first {
-            watch.told = online;
-        }
-    }
 }
 
 impl Watch {
     fn forget(&mut self) {
         self.sees = Sees::Unknown;
         self.epoch = self.epoch.wrapping_add(1);
-    }
-}
-
-/// Whoever shares no conversation with the viewer looks like a user who never was.
-fn frame(user: &UserId, presence: Option<&Presence>) -> Bytes {
-    let hidden = || Presence { user_id: user.clone(), online: false, last_seen: None };
-    encode(&ServerFrame::Presence(presence.cloned().unwrap_or_else(hidden)))
-}
-
-/// The presence of those users who share a conversation with the viewer, as far as the hub has come;
-/// none where that cannot be found out now.
-async fn find_out(
-    shared: &Shared,
-    viewer: &UserId,
-    users: &[UserId],
-) -> Option<HashMap<UserId, Presence>> {
-    let target = shared.hub().position();
-    let history = &shared.deps.history;
-    history.reach(&target, shared.config.history_wait).await.ok()?;
-    let sharing: BTreeSet<UserId> = match history.sharing(viewer, users).await {
-        Ok(sharing) => sharing,
-        Err(error) => {
-            tracing::warn!(%error, "who shares a conversation cannot be read");
-            return None;
-        }
-    };
-    let sharing: Vec<UserId> = sharing.into_iter().collect();
-    let presence = ask(shared, &sharing).await?;
-    Some(sharing.into_iter().zip(presence).collect())
-}
-
-/// Finds out anew who shares a conversation, for sockets where that may have changed.
-pub(super) async fn recheck(shared: &Shared) {
-    let numbers: Vec<u64> = {
-        let mut state = shared.presence.lock();
-        let numbers: Vec<u64> = state.recheck.iter().copied().take(AT_ONCE).collect();
-        numbers.iter().for_each(|number| {
-            state.recheck.remove(number);
-        });
-        numbers
-    };
-    for (at, number) in numbers.iter().enumerate() {
-        let Some((viewer, users)) = shared.presence.lock().of_watcher(*number) else { continue };
-        let names: Vec<UserId> = users.iter().map(|(user, _)| user.clone()).collect();
-        let Some(found) = find_out(shared, &viewer, &names).await else {
-            // History lags: all that is left waits for the next second.
-            let left = numbers.get(at..).unwrap_or_default();
-            shared.presence.lock().recheck.extend(left);
-            return;
-        };
-        let mut state = shared.presence.lock();
-        let now = shared.time.elapsed();
-        for (user, epoch) in &users {
-            state.answer(*number, user, *epoch, true, found.get(user), false, now);
-        }
-    }
-}
-
-impl State {
-    fn of_watcher(&self, number: u64) -> Option<(UserId, Vec<(UserId, u32)>)> {
-        let watcher = self.watchers.get(&number)?;
-        let epoch = |user: &UserId| {
-            let mut watches = self.watches.get(user).into_iter().flatten();
-            watches.find(|watch| watch.number == number).map_or(0, |watch| watch.epoch)
-        };
-        let users = watcher.users.iter().map(|user| (user.clone(), epoch(user))).collect();
-        Some((watcher.viewer.clone(), users))
-    }
-}
-
-/// Tells those who watch users whose presence changed, and may see it.
-pub(super) async fn tell_changes(shared: &Shared) {
-    let users: Vec<UserId> = {
-        let mut state = shared.presence.lock();
-        let users: Vec<UserId> = state.changed.iter().take(AT_ONCE).cloned().collect();
-        users.iter().for_each(|user| {
-            state.changed.remove(user);
-        });
-        users
-    };
-    if users.is_empty() {
-        return;
-    }
-    let Some(presence) = ask(shared, &users).await else {
-        shared.presence.lock().changed.extend(users);
-        return;
-    };
-    let mut state = shared.presence.lock();
-    let now = shared.time.elapsed();
-    for presence in &presence {
-        state.tell(presence, now);
-    }
-    if !state.changed.is_empty() {
-        shared.presence.work.notify_one();
-    }
-}
-
-impl State {
-    fn tell(&mut self, presence: &Presence, now: u64) {
-        let mut frame_once: Option<Bytes> = None;
-        for watch in self.watches.get_mut(&presence.user_id).into_iter().flatten() {
-            match watch.sees {
-                Sees::Unknown => watch.missed = true,
-                Sees::No => {}
-                Sees::Yes if watch.told == Some(presence.online) => {}
-                Sees::Yes => {
-                    watch.told = Some(presence.online);
-                    let frame = frame_once
-                        .get_or_insert_with(|| frame(&presence.user_id, Some(presence)))
-                        .clone();
-                    if let Some(watcher) = self.watchers.get(&watch.number) {
-                        watcher.session.send(frame, Class::Ephemeral, now);
-                    }
-                }
-            }
-        }
     }
 }

@@ -9,7 +9,7 @@ use verbatim_ports::commands::Outcome;
 use verbatim_schemas::{ConversationId, Problem, Timestamp, frames::ClientFrame};
 
 use super::{
-    connection::{Core, Phase},
+    core::{Core, Phase},
     frames,
     receipts::Receipts,
 };

@@ -10,7 +10,7 @@ use verbatim_schemas::{
 
 use super::{
     Goodbye,
-    connection::{Core, Phase},
+    core::{Core, Phase},
     hello, ops, receipts,
 };
 use crate::{

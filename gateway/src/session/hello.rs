@@ -5,7 +5,7 @@ use verbatim_schemas::{Code, Problem, frames::Hello};
 
 use super::{
     Goodbye,
-    connection::{Core, Phase},
+    core::{Core, Phase},
 };
 use crate::{connect, encode};
 

@@ -2,6 +2,7 @@
 
 mod busy;
 mod connection;
+mod core;
 mod frames;
 pub(crate) mod goodbye;
 mod hello;

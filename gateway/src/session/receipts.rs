@@ -18,7 +18,7 @@ use verbatim_schemas::{
 
 use super::{
     busy::{Done, Then},
-    connection::Core,
+    core::Core,
 };
 use crate::{config::millis, encode, shared::Shared};
 

@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 
 use super::{
     Goodbye,
-    connection::{Core, Phase},
+    core::{Core, Phase},
     receipts,
 };
 use crate::{codec::PING, config::millis};

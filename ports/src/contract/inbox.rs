@@ -2,6 +2,7 @@
 
 mod checks;
 mod model;
+mod warming;
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,10 +26,13 @@ pub async fn inbox_contract(
     check("what changed since", checks::since(&*empty().await).await)?;
     check("repeats change nothing", checks::repeats(&*empty().await).await)?;
     let two = [empty().await, empty().await];
-    check("warmed equals applied", checks::warmed(&two).await)?;
-    check("warmed whole or not at all", checks::warms_whole(&*empty().await).await)?;
+    check("warmed equals applied", warming::warmed(&two).await)?;
+    check("warmed whole or not at all", warming::warms_whole(&*empty().await).await)?;
     check("a batch is visible at once", checks::whole_batches(&*empty().await, patience).await)?;
-    check("cleared and warmed while it is read", checks::cleared(&*empty().await, patience).await)?;
+    check(
+        "cleared and warmed while it is read",
+        warming::cleared(&*empty().await, patience).await,
+    )?;
     check("a message to many", checks::channel(&*empty().await).await)?;
     check("waiting", checks::reaches(&*empty().await, patience).await)
 }
