@@ -176,6 +176,11 @@ impl Server {
         Ok(timeout(Duration::from_secs(60), child.wait()).await??.code())
     }
 
+    /// SIGHUP.
+    pub fn reload(&self) -> Result<()> {
+        signal(self.child.as_ref().context("no server runs")?, libc::SIGHUP)
+    }
+
     /// Starts it again and waits until it ends by itself, ready or not; how it ended.
     pub async fn until_end(&mut self) -> Result<ExitStatus> {
         let mut child = self.spawn()?;
