@@ -22,6 +22,7 @@ pub mod decide;
 pub mod partition;
 pub mod position;
 pub mod proposal;
+pub mod source;
 pub mod state;
 pub mod watermark;
 
@@ -30,6 +31,7 @@ pub use apply::apply;
 pub use decide::decide;
 pub use position::Position;
 pub use proposal::Proposal;
+pub use source::is_of;
 pub use state::ConversationState;
 
 /// The version of the rule in this crate.

@@ -70,6 +70,8 @@ pub struct GatewayConfig {
     pub heads_per_frame: usize,
     /// Heads in all; the rest is in `GET /v1/conversations`.
     pub heads: usize,
+    /// Memberships that ended since; where there are more, `since` is not used.
+    pub left: usize,
     /// Wrong frames in a row; then 1008.
     pub wrong_in_a_row: u32,
     /// `rate_limited` errors in a row; then 4029.
@@ -124,6 +126,7 @@ impl Default for GatewayConfig {
             view_channels: 10,
             heads_per_frame: 200,
             heads: 500,
+            left: 500,
             wrong_in_a_row: 10,
             limited_in_a_row: 100,
             offline_delay: Duration::from_secs(5),

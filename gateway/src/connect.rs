@@ -14,6 +14,7 @@ use verbatim_ports::{
     StoreError,
     auth::Actor,
     inbox::{InboxHead, UserInbox},
+    log::Stream,
 };
 use verbatim_schemas::{
     ConversationId, UserId, bounds,
@@ -49,7 +50,10 @@ pub(crate) async fn first(
     actor: &Actor,
     since: Option<Position>,
 ) -> Result<(), Goodbye> {
-    let since = since.filter(|since| usable(shared, since));
+    let mut since = match since {
+        Some(since) if usable(shared, &since).await => Some(since),
+        _ => None,
+    };
     let unavailable = |error: StoreError| {
         tracing::warn!(%error, "a socket cannot be connected: no inbox");
         Goodbye::unavailable(shared.jitter_ms())
@@ -64,7 +68,11 @@ pub(crate) async fn first(
     for attempt in 1..=shared.config.connect_attempts.max(1) {
         // Where it is not reached in time the hub's latest rulings may still do.
         let _reached = shared.deps.inbox.reach(&target, shared.config.inbox_wait).await;
-        let loaded = load(shared, &actor.user, since.as_ref()).await.map_err(unavailable)?;
+        let mut loaded = load(shared, &actor.user, since.as_ref()).await.map_err(unavailable)?;
+        if loaded.changed.as_ref().is_some_and(|changed| changed.left.len() > shared.config.left) {
+            // More than a greeting holds: all is new to the client, so nothing has to be named.
+            (since, loaded.changed) = (None, None);
+        }
         if attempt == 1 {
             // The hub is mostly a moment behind the inbox, or ahead of it.
             shared.wait_for(&loaded.all.position, shared.config.inbox_wait).await;
@@ -114,11 +122,31 @@ pub(crate) async fn later(
     attach(shared, &waiting.session, &waiting.user, &bases, &heads, &greeting)
 }
 
-/// A position that a client brings is used where it fits this log; else all is new to the client.
-fn usable(shared: &Shared, since: &Position) -> bool {
-    let hub = shared.hub();
-    since.generation == hub.generation()
-        && since.offsets.keys().all(|partition| *partition < hub.partition_count())
+/// A position that a client brings is used where it fits this log; else all is new to the client. One
+/// beyond the end is of another log, or of this one before it was restored from a copy: what came since
+/// would be taken for old.
+async fn usable(shared: &Shared, since: &Position) -> bool {
+    let (generation, partitions, position) = {
+        let hub = shared.hub();
+        (hub.generation(), hub.partition_count(), hub.position())
+    };
+    if since.generation != generation || since.offsets.keys().any(|id| *id >= partitions) {
+        return false;
+    }
+    for (partition, offset) in &since.offsets {
+        if position.offsets.get(partition).is_some_and(|here| here >= offset) {
+            continue;
+        }
+        match shared.deps.log.end(Stream::Events, *partition).await {
+            Ok(end) if *offset < end => {}
+            Ok(_) => return false,
+            Err(error) => {
+                tracing::warn!(%error, "a position cannot be compared with the log");
+                return false;
+            }
+        }
+    }
+    true
 }
 
 async fn load(
@@ -155,7 +183,9 @@ fn greet(
     let here = |id: ConversationId| !behind.contains(&partition_of(id));
     let heads: Vec<&InboxHead> =
         loaded.all.heads.iter().filter(|head| here(head.conversation)).collect();
-    let mut greeting = vec![welcome(shared, session, actor, &position(shared, since, &bases))];
+    let resumed = loaded.changed.is_some();
+    let position = position(shared, since, &bases);
+    let mut greeting = vec![welcome(shared, session, actor, &position, resumed)];
     greeting.extend(heads_frames(shared, &heads, loaded, !behind.is_empty()));
     greeting.extend(left_frames(loaded, here));
     attach(shared, session, &actor.user, &bases, &heads, &greeting)
@@ -180,8 +210,9 @@ fn attach(
         .collect();
     let plan = Plan { session, user, bases, conversations: &conversations, greeting };
     let now = shared.time.elapsed();
-    let attached = shared.hub().attach(&plan, now)?;
-    if attached.first {
+    let mut hub = shared.hub();
+    if hub.attach(&plan, now)?.first {
+        // Under the hub's lock, as going is.
         shared.presence.arrived(user);
     }
     Ok(())
@@ -216,7 +247,13 @@ fn position(shared: &Shared, since: Option<&Position>, bases: &BTreeMap<u32, Bas
     position
 }
 
-fn welcome(shared: &Shared, session: &Session, actor: &Actor, position: &Position) -> Bytes {
+fn welcome(
+    shared: &Shared,
+    session: &Session,
+    actor: &Actor,
+    position: &Position,
+    resumed: bool,
+) -> Bytes {
     let config = &shared.config;
     let narrow = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     encode::encode(&ServerFrame::Welcome {
@@ -224,6 +261,7 @@ fn welcome(shared: &Shared, session: &Session, actor: &Actor, position: &Positio
         user_id: actor.user.clone(),
         device: actor.device.clone(),
         position: position.token(),
+        resumed,
         server_time: shared.time.wall(),
         limits: Limits {
             message_bytes: config.message_bytes.into(),

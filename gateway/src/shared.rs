@@ -153,11 +153,14 @@ impl Shared {
 
     /// Takes a socket out of everything.
     pub(crate) fn forget(&self, session: &Session) {
-        let last_of = self.hub().remove(session);
-        self.presence.forget(session.number);
-        if let Some(user) = last_of {
+        let mut hub = self.hub();
+        if let Some(user) = hub.remove(session) {
+            // Under the hub's lock, as arriving is: else a user whose next socket comes in between
+            // would be gone with it open.
             self.presence.gone(&user, self.time.elapsed(), self.time.wall());
         }
+        drop(hub);
+        self.presence.forget(session.number);
     }
 
     /// When a client may come back, so that not all come at once.

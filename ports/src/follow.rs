@@ -12,6 +12,7 @@ use verbatim_schemas::{Digest, Ruling, Src};
 use crate::{
     log::{Batch, EventLog, LogError, Record, Stream, Tail},
     reading::Read,
+    source::LOOK_BACK,
 };
 
 /// How far a consumer has come in one partition, kept in one transaction with what it made.
@@ -63,9 +64,6 @@ pub enum FollowError {
         offset: u64,
     },
 }
-
-/// How many records before the end are looked at to find the last ruling.
-const LOOK_BACK: u64 = 256;
 
 /// Reads the rulings of some partitions.
 pub struct Follower {

@@ -29,6 +29,7 @@ pub mod log;
 pub mod presence;
 pub mod reading;
 pub mod rows;
+pub mod source;
 
 #[cfg(feature = "contract")]
 pub mod contract;

@@ -219,6 +219,11 @@ pub enum ServerFrame {
         device: DeviceId,
         /// To be sent as `since` next time.
         position: String,
+        /// Whether the `since` of `hello` was used: then `heads` are what changed after it, and `left`
+        /// names what ended after it. Else (none was sent, it is not of this log, or too much was left
+        /// since) the heads are all: whatever is neither in them nor in `GET /v1/conversations` is no
+        /// longer the user's.
+        resumed: bool,
         /// For making ids.
         server_time: Timestamp,
         /// The bounds of this server.

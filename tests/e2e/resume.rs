@@ -1,7 +1,7 @@
 //! Sockets break at any moment while others send and members come and go: heads, fetch and live
 //! together give each entry once, in order.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -132,9 +132,86 @@ async fn g6_a_position_that_is_none_is_as_none() -> Result<()> {
     let there = Socket::open(&stranger).await?;
     let position = there.welcome["position"].as_str().unwrap_or_default().to_owned();
     let mut socket = Socket::open_since(&ada, Some(&position)).await?;
+    assert_eq!(socket.welcome["resumed"], false);
+    assert_eq!(socket.heads[0]["conversation_id"], id.as_str(), "all is told");
     ada.send(&id, "there").await?.expect(201);
-    // It names the conversation, or what comes next arrives live: never silence.
     let entry = socket.expect("entry").await?;
     assert_eq!(entry["message"]["text"], "there");
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    for file in std::fs::read_dir(from)? {
+        let file = file?;
+        if file.file_type()?.is_file() {
+            std::fs::copy(file.path(), to.join(file.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whoever was ahead of a copy that was restored is told everything, not nothing.
+#[tokio::test]
+async fn g6_a_position_beyond_a_log_that_was_restored_from_a_copy() -> Result<()> {
+    let mut server = Server::start().await?;
+    let ada = Client::sign_in(&server, "ada").await?;
+    let bob = Client::sign_in(&server, "bob").await?;
+    let id = ada.direct("bob").await?;
+    ada.send(&id, "kept").await?.expect(201);
+    server.stop().await?;
+    let backup = tempfile::tempdir()?;
+    copy(server.data(), backup.path())?;
+    server.resume().await?;
+    for n in 0..10 {
+        ada.send(&id, &format!("lost {n}")).await?.expect(201);
+    }
+    let before = Socket::open(&bob).await?;
+    let since = before.welcome["position"].as_str().unwrap_or_default().to_owned();
+    let used = Socket::open_since(&bob, Some(&since)).await?;
+    assert_eq!(used.welcome["resumed"], true);
+    server.stop().await?;
+    std::fs::read_dir(server.data())?.try_for_each(|file| {
+        let file = file?;
+        if file.file_type()?.is_file() { std::fs::remove_file(file.path()) } else { Ok(()) }
+    })?;
+    copy(backup.path(), server.data())?;
+    server.resume().await?;
+    ada.send(&id, "new").await?.expect(201);
+    let socket = Socket::open_since(&bob, Some(&since)).await?;
+    assert_eq!((&socket.welcome["resumed"], socket.heads.len()), (&json!(false), 1));
+    assert_eq!(socket.heads[0]["head_seq"], 2);
+    Ok(())
+}
+
+/// More than a greeting can name: all is told instead.
+#[tokio::test]
+async fn g6_g9_more_was_left_than_a_greeting_names() -> Result<()> {
+    let env = [("VERBATIM_RATES_CONVERSATIONS_PER_HOUR", "100000")];
+    let server = Server::start_with(&[], &env).await?;
+    let ada = Client::sign_in(&server, "ada").await?;
+    let mut bob = Client::sign_in(&server, "bob").await?;
+    let kept = ada.group(&["bob"]).await?;
+    let first = Socket::open(&bob).await?;
+    let since = first.welcome["position"].as_str().unwrap_or_default().to_owned();
+    for count in [500, 1] {
+        for _ in 0..count {
+            let id = ada.group(&["bob"]).await?;
+            let path = format!("/v1/conversations/{id}/members/bob");
+            bob.after = Some(ada.delete(&path).await?.expect(204).position());
+            bob.get("/v1/unread").await?.expect(200);
+        }
+        let mut socket = Socket::open_since(&bob, Some(&since)).await?;
+        let named = count == 500;
+        assert_eq!(socket.welcome["resumed"], named);
+        if named {
+            for _ in 0..500 {
+                socket.expect("left").await?;
+            }
+        } else {
+            assert_eq!(socket.heads.len(), 1);
+            assert_eq!(socket.heads[0]["conversation_id"], kept.as_str());
+            assert_eq!(socket.within(Duration::from_millis(200)).await?, None);
+        }
+    }
     Ok(())
 }

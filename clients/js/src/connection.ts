@@ -117,7 +117,7 @@ export class Connection {
       clock,
       ticket,
       since,
-      onWelcome: (welcome) => run === this.#run && this.#welcome(welcome, since !== null),
+      onWelcome: (welcome) => run === this.#run && this.#welcome(welcome, welcome.resumed),
       onFrame: (frame) => run === this.#run && this.options.onFrame(frame),
       onClose: (code, bye, error) => run === this.#run && this.#closed(code, bye, error),
     });

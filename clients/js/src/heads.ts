@@ -24,6 +24,9 @@ export class Heads {
   /** Those known at a welcome that names all, and not named yet; null where only changes are named. */
   #unnamed: Set<string> | null = null;
   #named = new Set<string>();
+  /** Of the last frame. */
+  #behind = false;
+  #partial = false;
   #timer: unknown;
 
   constructor(private readonly options: HeadsOptions) {}
@@ -37,6 +40,7 @@ export class Heads {
 
   offline(): void {
     this.options.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#position = null;
     this.#unnamed = null;
     this.#named.clear();
@@ -47,6 +51,11 @@ export class Heads {
     this.#unnamed?.delete(conversationId);
   }
 
+  /** What was left is named after the heads, and belongs to them. */
+  left(): void {
+    if (this.#timer !== undefined) this.#wait();
+  }
+
   frame(frame: Frame): void {
     for (const head of (frame['items'] as Head[] | undefined) ?? []) {
       // Bounded by the interface: heads name 500 in all.
@@ -54,13 +63,19 @@ export class Heads {
       this.name(head.conversation_id);
       this.options.onHead(head);
     }
-    const behind = Boolean(frame['behind']);
-    const partial = Boolean(frame['more']);
-    this.options.clock.clearTimeout(this.#timer);
-    this.#timer = this.options.clock.setTimeout(() => this.#settle(behind, partial), SETTLE_MS);
+    this.#behind = Boolean(frame['behind']);
+    this.#partial = Boolean(frame['more']);
+    this.#wait();
   }
 
-  #settle(behind: boolean, partial: boolean): void {
+  #wait(): void {
+    this.options.clock.clearTimeout(this.#timer);
+    this.#timer = this.options.clock.setTimeout(() => this.#settle(), SETTLE_MS);
+  }
+
+  #settle(): void {
+    this.#timer = undefined;
+    const [behind, partial] = [this.#behind, this.#partial];
     const gone = behind || partial ? [] : [...(this.#unnamed ?? [])];
     // Heads that follow for a partition that was behind say nothing of the others.
     this.#unnamed = null;

@@ -81,6 +81,7 @@ export class FrameRouter {
       case 'presence':
         return presence.presence(frame as unknown as Presence);
       case 'left':
+        this.#heads.left();
         return this.left(id);
       case 'error':
         // Without a request that it answers.

@@ -104,6 +104,8 @@ export interface Welcome {
   user_id: string;
   device: string;
   position: string;
+  /** Whether `since` was used: heads are then what changed after it. */
+  resumed: boolean;
   server_time: string;
   limits?: Record<string, unknown>;
   ping_interval_ms?: number;

@@ -157,7 +157,7 @@ export class FakeServer {
     switch (frame.type) {
       case 'hello':
         this.#positions.set(`p${this.welcomes + 1}`, new Map([...this.rooms].map(([id, room]) => [id, room.entries.length])));
-        socket.push({ type: 'welcome', session_id: 's', user_id: this.me, device: 'default', position: `p${++this.welcomes}`, server_time: this.#at(), limits: {}, ping_interval_ms: 30_000 });
+        socket.push({ type: 'welcome', session_id: 's', user_id: this.me, device: 'default', position: `p${++this.welcomes}`, resumed: frame['since'] !== undefined, server_time: this.#at(), limits: {}, ping_interval_ms: 30_000 });
         for (const heads of this.heads(frame['since'] as string | undefined)) socket.push(heads);
         return;
       case 'send':

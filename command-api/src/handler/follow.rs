@@ -8,8 +8,10 @@ use tokio::{
 };
 use verbatim_ports::{
     follow::{FollowError, FollowedBatch, Follower},
-    log::RETRY_AFTER,
+    log::{LogError, RETRY_AFTER},
+    source::{SourceError, check_source},
 };
+use verbatim_schemas::{Code, Problem};
 
 use super::{Handler, measure};
 
@@ -61,13 +63,18 @@ impl Handler {
                 Ok(()) => follower,
                 Err(error) => return error,
             },
-            None => match Follower::at_end(&*self.log).await {
-                Ok(opened) => {
-                    self.rulings.begin(&opened);
-                    follower.insert(opened)
+            None => {
+                if let Err(error) = self.look_at_sources().await {
+                    return error.into();
                 }
-                Err(error) => return error,
-            },
+                match Follower::at_end(&*self.log).await {
+                    Ok(opened) => {
+                        self.rulings.begin(&opened);
+                        follower.insert(opened)
+                    }
+                    Err(error) => return error,
+                }
+            }
         };
         let mut gap = Gap::default();
         loop {
@@ -83,6 +90,40 @@ impl Handler {
             *pause = RETRY_AFTER;
             gap.see(follower.skipped());
         }
+    }
+
+    /// Finds out, once, which partitions must not be written on.
+    async fn look_at_sources(&self) -> Result<(), LogError> {
+        if self.sources.get().is_some() {
+            return Ok(());
+        }
+        let mut found = Vec::new();
+        for partition in 0..self.log.layout().partitions {
+            match check_source(&*self.log, partition).await {
+                Err(SourceError::Log(error)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(
+                        partition,
+                        "nothing is taken for this partition: {error}; restore the log, and restart"
+                    );
+                    found.push(Err(error));
+                }
+                Ok(()) => found.push(Ok(())),
+            }
+        }
+        // Nobody else looks.
+        let _ = self.sources.set(found);
+        Ok(())
+    }
+
+    /// Whether a partition may be written on.
+    pub(super) fn writable(&self, partition: u32) -> Result<(), Problem> {
+        let detail = match self.sources.get().map(|found| found.get(partition as usize)) {
+            Some(Some(Ok(()))) => return Ok(()),
+            Some(_) => "the log of this conversation is damaged, and an operator has to restore it",
+            None => "the log is being looked at; try again shortly",
+        };
+        Err(Problem::new(Code::Unavailable).detail(detail).retry_after_ms(5_000))
     }
 
     fn show_following(&self, now: bool) {

@@ -23,7 +23,7 @@ mod rulings;
 mod submit;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -34,6 +34,7 @@ use verbatim_ports::{
     commands::{Command, Commands, Submitted},
     inbox::InboxCache,
     log::EventLog,
+    source::SourceError,
 };
 
 pub(crate) use answer::Refused;
@@ -57,6 +58,8 @@ pub(crate) struct Handler {
     members: Members<Queued>,
     rulings: Arc<Rulings>,
     following: watch::Sender<bool>,
+    /// What was found out at the start about each partition; nothing before that.
+    sources: OnceLock<Vec<Result<(), SourceError>>>,
 }
 
 impl Handler {
@@ -69,6 +72,7 @@ impl Handler {
             members: Members::new(config.known_members),
             rulings: Arc::new(Rulings::new(partitions, config.recent_rulings, config.recent_bytes)),
             following: watch::Sender::new(false),
+            sources: OnceLock::new(),
             log,
             inbox,
             clock,

@@ -98,6 +98,8 @@ impl Handler {
     /// Makes the event, and checks what needs no lookup.
     fn prepare(&self, command: Command) -> Result<Ready, Problem> {
         let since = self.clock.now();
+        let partition = partition::of(command.conversation, self.log.layout().partitions);
+        self.writable(partition)?;
         let user = command.actor.user;
         let event = Event {
             id: command.id,
@@ -116,7 +118,7 @@ impl Handler {
         let flight = Arc::new(self.in_flight.enter(value.len())?);
         let entry = self.limits.enter(&user, &event.body, since)?;
         let record = NewRecord {
-            partition: partition::of(command.conversation, self.log.layout().partitions),
+            partition,
             key: Bytes::from(command.conversation.to_string()),
             value: value.into(),
         };

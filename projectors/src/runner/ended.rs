@@ -1,6 +1,6 @@
 //! Why work on a partition ended, and what follows from it.
 
-use verbatim_ports::{StoreError, follow::FollowError, log::LogError};
+use verbatim_ports::{StoreError, follow::FollowError, log::LogError, source::SourceError};
 
 /// Why work on a partition ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +20,17 @@ pub enum Ended {
     /// What is stored does not fit the log: the partition stops until an operator has looked.
     #[error("{0}")]
     Unusable(String),
+}
+
+impl From<SourceError> for Ended {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Log(error) => error.into(),
+            SourceError::Missing { .. } | SourceError::Other { .. } => {
+                Self::Unusable(error.to_string())
+            }
+        }
+    }
 }
 
 impl From<StoreError> for Ended {

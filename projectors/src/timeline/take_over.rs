@@ -4,6 +4,7 @@ use verbatim_domain::{RULE_V, apply, state::BatchNeeds};
 use verbatim_ports::{
     follow::{Followed, Follower},
     log::Stream,
+    source::check_source,
 };
 
 use super::{Ruler, changes::Changes};
@@ -34,6 +35,7 @@ impl Ruler<'_> {
         if let Some(last) = self.last() {
             check_end(self.log, self.partition, last).await?;
         }
+        check_source(self.log, self.partition).await?;
         Ok(())
     }
 

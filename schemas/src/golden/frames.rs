@@ -129,6 +129,7 @@ fn welcome() -> ServerFrame {
         user_id: user("ann"),
         device: DeviceId::default(),
         position: "AQEABw".into(),
+        resumed: true,
         server_time: at(),
         limits: Limits {
             message_bytes: 131_072,

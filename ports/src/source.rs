@@ -1,0 +1,86 @@
+//! Whether `chat.events` still holds what `chat.timeline` ruled on.
+//!
+//! A log that lost acknowledged records must not be written on: new records would take the places of lost
+//! ones, and what was lost would no longer show.
+
+use verbatim_domain::{Proposal, is_of};
+use verbatim_schemas::Src;
+
+use crate::{
+    log::{EventLog, LogError, Record, Stream},
+    reading::Read,
+};
+
+/// How many records before the end are looked at to find the last ruling.
+pub(crate) const LOOK_BACK: u64 = 256;
+
+/// Why a partition must not be written on.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Try again later.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A record that was ruled on is not there.
+    #[error(
+        "partition {} of chat.events ends at offset {end}, but record {} was ruled on: acknowledged \
+         records are missing from the log", src.partition, src.offset
+    )]
+    Missing {
+        /// The record.
+        src: Src,
+        /// Where the partition ends.
+        end: u64,
+    },
+    /// Another record stands where one was ruled on.
+    #[error(
+        "record {} in partition {} of chat.events is not the one that was ruled on: the log was \
+         truncated and written on, swapped, or altered", src.offset, src.partition
+    )]
+    Other {
+        /// The record.
+        src: Src,
+    },
+}
+
+/// Compares the last ruling of a partition with the record that it is of.
+pub async fn check_source(log: &dyn EventLog, partition: u32) -> Result<(), SourceError> {
+    let Some(record) = last_ruling(log, partition).await? else { return Ok(()) };
+    let Some(Read { ruling, .. }) = record.ruling() else { return Ok(()) };
+    let src = ruling.src;
+    let end = log.end(Stream::Events, partition).await?;
+    if src.offset >= end || src.generation != log.layout().generation {
+        return Err(SourceError::Missing { src, end });
+    }
+    let mut tail = log.tail(Stream::Events, vec![(partition, src.offset)]).await?;
+    let first = tail.next().await?.records.into_iter().next();
+    let Some(record) = first.filter(|record| record.offset == src.offset) else {
+        return Err(SourceError::Missing { src, end });
+    };
+    let found = Proposal::read(src, ruling.prev_src, record.time, &record.key, &record.value);
+    if is_of(ruling, &found) { Ok(()) } else { Err(SourceError::Other { src }) }
+}
+
+/// The last ruling on the timeline of a partition, as far as it stands near the end.
+async fn last_ruling(log: &dyn EventLog, partition: u32) -> Result<Option<Record>, LogError> {
+    let end = log.end(Stream::Timeline, partition).await?;
+    let mut next = end.saturating_sub(LOOK_BACK);
+    let mut last: Option<Record> = None;
+    if next >= end {
+        return Ok(None);
+    }
+    let mut tail = log.tail(Stream::Timeline, vec![(partition, next)]).await?;
+    let src = |record: &Record| record.ruling().map(|read| read.ruling.src);
+    while next < end {
+        for record in tail.next().await?.records {
+            if record.offset >= end {
+                return Ok(last);
+            }
+            next = record.offset + 1;
+            let of = src(&record).filter(|src| src.partition == partition);
+            if of.is_some() && of > last.as_ref().and_then(src) {
+                last = Some(record);
+            }
+        }
+    }
+    Ok(last)
+}
