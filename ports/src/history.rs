@@ -77,6 +77,17 @@ pub enum MessagePage {
     After(Seq),
 }
 
+/// A page of the inbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InboxPage {
+    /// The conversations.
+    pub items: Vec<InboxItem>,
+    /// Whether there are more.
+    pub more: bool,
+    /// The position of all partitions at which that was read.
+    pub position: Position,
+}
+
 /// Where a page of the inbox goes on: below this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InboxCursor {
@@ -116,12 +127,14 @@ pub trait HistoryStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Member>, StoreError>;
 
-    /// Messages of the visible ranges.
+    /// Messages of the visible ranges: as many as fit in `limit` and `max_bytes`, counted as
+    /// [`entries`](Self::entries) counts them.
     async fn messages(
         &self,
         grant: &Grant,
         page: MessagePage,
         limit: u32,
+        max_bytes: usize,
     ) -> Result<Vec<Message>, StoreError>;
 
     /// The message that the grant's actor sent under an id, if it is there and visible.
@@ -153,13 +166,15 @@ pub trait HistoryStore: Send + Sync {
     ) -> Result<Vec<Receipt>, StoreError>;
 
     /// The conversations that a user is a member of, latest entry first (of the same time: the
-    /// highest id first, by its bytes), and the position of all partitions at which that was read.
+    /// highest id first, by its bytes): as many as fit in `limit` and `max_bytes`, counted as
+    /// [`entries`](Self::entries) counts them.
     async fn inbox(
         &self,
         user: &UserId,
         after: Option<InboxCursor>,
         limit: u32,
-    ) -> Result<(Vec<InboxItem>, Position), StoreError>;
+        max_bytes: usize,
+    ) -> Result<InboxPage, StoreError>;
 
     /// Which of `users` share a conversation with `viewer` at the moment (the viewer, when named,
     /// does).

@@ -13,6 +13,7 @@
 
 mod inside;
 mod page;
+mod room;
 mod routes;
 mod state;
 
@@ -35,7 +36,8 @@ pub struct QueryApi {
 impl QueryApi {
     /// Puts the service together.
     pub fn new(deps: Deps, config: Config) -> Self {
-        Self { state: state::State { deps, config } }
+        let room = room::AnswerRoom::new(config.unread_bytes, config.unread_bytes_of_user);
+        Self { state: state::State { deps, config, room: room.into() } }
     }
 
     /// Its routes, without fallbacks: to be merged with other services'.

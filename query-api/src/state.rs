@@ -9,6 +9,8 @@ use verbatim_ports::{
 };
 use verbatim_schemas::bounds;
 
+use crate::room::AnswerRoom;
+
 /// The ports that the service reads from.
 #[derive(Clone)]
 pub struct Deps {
@@ -29,8 +31,13 @@ pub struct Deps {
 /// What an operator can set.
 #[derive(Debug, Clone, Copy)]
 pub struct Config {
-    /// Most bytes of JSON in one page of entries; one entry is given however large it is.
-    pub entries_bytes: usize,
+    /// Most bytes of JSON in one page of entries, messages or conversations; one is given however
+    /// large it is.
+    pub page_bytes: usize,
+    /// Bytes of pages that a user was sent and has not read. Beyond: `rate_limited`.
+    pub unread_bytes_of_user: usize,
+    /// Bytes of all of them. Beyond: `unavailable`.
+    pub unread_bytes: usize,
     /// Up to how many members receipts of others are shown; the rule's own 256 caps it.
     pub receipts_public_members: u32,
 }
@@ -38,7 +45,9 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            entries_bytes: 4 * 1024 * 1024,
+            page_bytes: 1024 * 1024,
+            unread_bytes_of_user: 8 * 1024 * 1024,
+            unread_bytes: 128 * 1024 * 1024,
             receipts_public_members: bounds::RECEIPTS_PUBLIC_MEMBERS,
         }
     }
@@ -49,6 +58,7 @@ impl Default for Config {
 pub(crate) struct State {
     pub(crate) deps: Deps,
     pub(crate) config: Config,
+    pub(crate) room: Arc<AnswerRoom>,
 }
 
 impl FromRef<State> for Arc<dyn Authenticator> {

@@ -39,8 +39,8 @@ impl World {
         Self { config: Config::default(), lagging_inbox: false, waited: Arc::default() }
     }
 
-    pub(crate) fn with_entries_bytes(mut self, entries_bytes: usize) -> Self {
-        self.config.entries_bytes = entries_bytes;
+    pub(crate) fn with_page_bytes(mut self, page_bytes: usize) -> Self {
+        self.config.page_bytes = page_bytes;
         self
     }
 

@@ -77,7 +77,7 @@ refuse! {
     g8_a_rebuild_that_leaves_rows_out: FAULTS, "broken=rebuilds-less",
         "rebuild::g8_history_is_rebuilt_while_people_talk_and_reads_never_fail",
         ["differs from the live one"];
-    g9_entries_that_ignore_their_bytes: FAULTS, "broken=ignores-bytes",
-        "bad_input::queries::g9_entries_are_bounded_in_bytes_and_go_on_to_the_end",
+    g9_pages_that_ignore_their_bytes: FAULTS, "broken=ignores-bytes",
+        "bad_input::queries::g9_pages_are_bounded_in_bytes_and_go_on_to_the_end",
         ["bytes in a page"];
 }

@@ -7,13 +7,13 @@ use verbatim_domain::{Grant, Position, access::Interval};
 use verbatim_ports::{
     StoreError,
     follow::Checkpoint,
-    history::{HistoryStore, InboxCursor, MembershipAt, MessagePage},
+    history::{HistoryStore, InboxCursor, InboxPage, MembershipAt, MessagePage},
     inbox::InboxRows,
 };
 use verbatim_schemas::{
     CommandId, ConversationId, Entry, Rev, Role, Seq, Timestamp, UserId,
     entry::Message,
-    rest::{Conversation, InboxItem, Member, Receipt},
+    rest::{Conversation, Member, Receipt},
 };
 
 use super::Broken;
@@ -21,6 +21,12 @@ use super::Broken;
 pub(super) struct BrokenReads {
     pub inner: Arc<dyn HistoryStore>,
     pub broken: Option<Broken>,
+}
+
+impl BrokenReads {
+    fn bytes(&self, max_bytes: usize) -> usize {
+        if self.broken == Some(Broken::IgnoresBytes) { usize::MAX } else { max_bytes }
+    }
 }
 
 #[async_trait]
@@ -76,8 +82,10 @@ impl HistoryStore for BrokenReads {
         grant: &Grant,
         page: MessagePage,
         limit: u32,
+        max_bytes: usize,
     ) -> Result<Vec<Message>, StoreError> {
-        let mut messages = self.inner.messages(grant, page, limit).await?;
+        let max_bytes = self.bytes(max_bytes);
+        let mut messages = self.inner.messages(grant, page, limit, max_bytes).await?;
         if self.broken == Some(Broken::ReordersMessages) {
             messages.chunks_mut(2).for_each(<[Message]>::reverse);
         }
@@ -99,10 +107,7 @@ impl HistoryStore for BrokenReads {
         limit: u32,
         max_bytes: usize,
     ) -> Result<Vec<Entry>, StoreError> {
-        let max_bytes = match self.broken {
-            Some(Broken::IgnoresBytes) => usize::MAX,
-            _ => max_bytes,
-        };
+        let max_bytes = self.bytes(max_bytes);
         let mut entries = self.inner.entries(grant, after, limit, max_bytes).await?;
         if self.broken == Some(Broken::AltersEntries) {
             for entry in entries.iter_mut().filter(|entry| entry.rev.0 % 2 == 0) {
@@ -127,8 +132,9 @@ impl HistoryStore for BrokenReads {
         user: &UserId,
         after: Option<InboxCursor>,
         limit: u32,
-    ) -> Result<(Vec<InboxItem>, Position), StoreError> {
-        self.inner.inbox(user, after, limit).await
+        max_bytes: usize,
+    ) -> Result<InboxPage, StoreError> {
+        self.inner.inbox(user, after, limit, self.bytes(max_bytes)).await
     }
 
     async fn sharing(

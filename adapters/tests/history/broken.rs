@@ -20,7 +20,9 @@ use verbatim_ports::{
     StoreError,
     contract::history::{History, history_contract},
     follow::Checkpoint,
-    history::{HistoryStore, HistoryWriter, InboxCursor, MembershipAt, MessagePage, Version},
+    history::{
+        HistoryStore, HistoryWriter, InboxCursor, InboxPage, MembershipAt, MessagePage, Version,
+    },
     inbox::InboxRows,
     rows::ConversationRows,
 };
@@ -28,7 +30,7 @@ use verbatim_schemas::{
     CommandId, ConversationId, Digest, Entry, EntryBody, Kind, Metadata, Rev, Seq, Src, UserId,
     Visibility, bounds,
     entry::Message,
-    rest::{Conversation, InboxItem, Member, Receipt},
+    rest::{Conversation, Member, Receipt},
 };
 
 use crate::support::open;
@@ -235,6 +237,7 @@ impl HistoryStore for Broken {
         grant: &Grant,
         page: MessagePage,
         limit: u32,
+        max_bytes: usize,
     ) -> Result<Vec<Message>, StoreError> {
         let page = match page {
             MessagePage::Before(Some(seq)) if self.is(RepeatsTheLastOfAPage) && seq.0 > 1 => {
@@ -243,13 +246,15 @@ impl HistoryStore for Broken {
             page => page,
         };
         match self.is(ShowsMessagesOutsideTheRanges) {
-            true => self.inner.messages(&wide(grant), page, limit).await,
-            false => self.inner.messages(grant, page, limit.max(2)).await.map(|mut messages| {
-                messages.truncate(
-                    limit.max(if self.is(RepeatsTheLastOfAPage) { 2 } else { 1 }) as usize
-                );
-                messages
-            }),
+            true => self.inner.messages(&wide(grant), page, limit, max_bytes).await,
+            false => self.inner.messages(grant, page, limit.max(2), max_bytes).await.map(
+                |mut messages| {
+                    messages.truncate(
+                        limit.max(if self.is(RepeatsTheLastOfAPage) { 2 } else { 1 }) as usize,
+                    );
+                    messages
+                },
+            ),
         }
     }
 
@@ -261,7 +266,8 @@ impl HistoryStore for Broken {
         if !self.is(FindsSentMessagesOfOthers) {
             return self.inner.sent_message(grant, id).await;
         }
-        let all = self.inner.messages(grant, MessagePage::After(Seq(0)), 10_000).await?;
+        let all =
+            self.inner.messages(grant, MessagePage::After(Seq(0)), 10_000, usize::MAX).await?;
         Ok(all.into_iter().find(|message| message.id == id))
     }
 
@@ -311,11 +317,13 @@ impl HistoryStore for Broken {
         user: &UserId,
         mut after: Option<InboxCursor>,
         limit: u32,
-    ) -> Result<(Vec<InboxItem>, Position), StoreError> {
+        max_bytes: usize,
+    ) -> Result<InboxPage, StoreError> {
         if self.is(IgnoresTheInboxCursor) && limit > 2 {
             after = None;
         }
-        let (mut items, position) = self.inner.inbox(user, after, limit).await?;
+        let InboxPage { mut items, more, position } =
+            self.inner.inbox(user, after, limit, max_bytes).await?;
         if self.is(IgnoresTheInboxCursor) && limit > 2 {
             // As many as there are, so that no page follows; but in another order.
             items.reverse();
@@ -326,10 +334,11 @@ impl HistoryStore for Broken {
                 let known = self.inner.membership(id, user).await?.membership;
                 let grant = authorize(user, id, known.as_ref(), Action::Read).unwrap();
                 let newest = MessagePage::Before(None);
-                item.last_message = self.inner.messages(&wide(&grant), newest, 1).await?.pop();
+                item.last_message =
+                    self.inner.messages(&wide(&grant), newest, 1, usize::MAX).await?.pop();
             }
         }
-        Ok((items, position))
+        Ok(InboxPage { items, more, position })
     }
 
     async fn sharing(

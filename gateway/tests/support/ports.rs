@@ -14,7 +14,7 @@ use verbatim_ports::{
     StoreError,
     commands::{Command, Commands, Outcome as Answer, Ruled, Submitted},
     follow::Checkpoint,
-    history::{HistoryStore, InboxCursor, MembershipAt, MessagePage},
+    history::{HistoryStore, InboxCursor, InboxPage, MembershipAt, MessagePage},
     inbox::{InboxCache, InboxHead, InboxRows, UserInbox},
     log::{
         AppendError, AppendFuture, Batch, EventLog, Layout, LogError, NewRecord, Ownership, Stream,
@@ -25,7 +25,7 @@ use verbatim_ports::{
 use verbatim_schemas::{
     CommandId, ConversationId, Entry, EntryBody, Outcome, Problem, Rev, Ruling, Src, UserId,
     entry::Message,
-    rest::{Conversation, InboxItem, Member, Receipt, Unread},
+    rest::{Conversation, Member, Receipt, Unread},
     ruling::First,
 };
 
@@ -274,6 +274,7 @@ impl HistoryStore for World {
         _: &Grant,
         _: MessagePage,
         _: u32,
+        _: usize,
     ) -> Result<Vec<Message>, StoreError> {
         Err(StoreError::Unavailable(UNUSED.into()))
     }
@@ -330,7 +331,8 @@ impl HistoryStore for World {
         _: &UserId,
         _: Option<InboxCursor>,
         _: u32,
-    ) -> Result<(Vec<InboxItem>, Position), StoreError> {
+        _: usize,
+    ) -> Result<InboxPage, StoreError> {
         Err(StoreError::Unavailable(UNUSED.into()))
     }
 

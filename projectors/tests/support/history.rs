@@ -15,14 +15,16 @@ use verbatim_domain::{Grant, Position};
 use verbatim_ports::{
     StoreError,
     follow::Checkpoint,
-    history::{HistoryStore, HistoryWriter, InboxCursor, MembershipAt, MessagePage, Version},
+    history::{
+        HistoryStore, HistoryWriter, InboxCursor, InboxPage, MembershipAt, MessagePage, Version,
+    },
     inbox::InboxRows,
     rows::{ConversationRows, HeadRow, MembershipChange, ReceiptRow},
 };
 use verbatim_schemas::{
     CommandId, ConversationId, Digest, Entry, Rev, Ruling, Src, UserId,
     entry::{Founding, Message},
-    rest::{Conversation, InboxItem, Member, Receipt},
+    rest::{Conversation, Member, Receipt},
 };
 
 use super::{Changes, chaos::Chaos};
@@ -285,6 +287,7 @@ impl HistoryStore for HistoryView {
         _: &Grant,
         _: MessagePage,
         _: u32,
+        _: usize,
     ) -> Result<Vec<Message>, StoreError> {
         not_kept()
     }
@@ -308,7 +311,8 @@ impl HistoryStore for HistoryView {
         _: &UserId,
         _: Option<InboxCursor>,
         _: u32,
-    ) -> Result<(Vec<InboxItem>, Position), StoreError> {
+        _: usize,
+    ) -> Result<InboxPage, StoreError> {
         not_kept()
     }
     async fn sharing(&self, _: &UserId, _: &[UserId]) -> Result<BTreeSet<UserId>, StoreError> {

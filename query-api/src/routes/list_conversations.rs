@@ -3,13 +3,12 @@
 use axum::{extract, response::Response};
 use verbatim_http::{Caller, CursorPaging, Refusal, paging::cursor};
 use verbatim_ports::history::InboxCursor;
-use verbatim_schemas::{ConversationId, Timestamp, rest::Cursor};
-
-use crate::{
-    inside::Included,
-    page::{answer, cut, one_more},
-    state::State,
+use verbatim_schemas::{
+    ConversationId, Timestamp,
+    rest::{Cursor, Page},
 };
+
+use crate::{inside::Included, state::State};
 
 pub(crate) async fn handle(
     extract::State(state): extract::State<State>,
@@ -20,9 +19,11 @@ pub(crate) async fn handle(
     let after = paging.after(read)?;
     let history = &*state.deps.history;
     included.in_history(history).await?;
-    let (items, position) = history.inbox(&actor.user, after, one_more(paging.limit)).await?;
-    let page = cut(items, paging.limit, |item| write(item.active_at, item.conversation.id));
-    Ok(answer(page, &position))
+    let most = state.config.page_bytes;
+    let page = history.inbox(&actor.user, after, paging.limit, most).await?;
+    let last = page.items.last().filter(|_| page.more);
+    let next = last.map(|item| write(item.active_at, item.conversation.id));
+    state.room.answer(&actor.user, &Page { items: page.items, next }, &page.position)
 }
 
 /// The last item's time in milliseconds and its conversation's id.
@@ -56,6 +57,13 @@ mod tests {
         }
         assert_eq!(items[0]["last_message"]["seq"], 5);
         assert!(items[2]["last_message"].is_null());
+    }
+
+    #[tokio::test]
+    async fn a_page_that_is_full_of_bytes_goes_on() {
+        let world = World::new().with_page_bytes(1);
+        let (pages, items) = world.walk("ann", "/v1/conversations", "cursor", 200).await;
+        assert_eq!((pages, items.len()), (3, 3));
     }
 
     #[tokio::test]

@@ -4,11 +4,7 @@ use axum::{extract, response::Response};
 use verbatim_http::{Refusal, RevPaging};
 use verbatim_schemas::rest::Page;
 
-use crate::{
-    inside::Inside,
-    page::{answer, any_above},
-    state::State,
-};
+use crate::{inside::Inside, page::any_above, state::State};
 
 pub(crate) async fn handle(
     extract::State(state): extract::State<State>,
@@ -16,10 +12,10 @@ pub(crate) async fn handle(
     paging: RevPaging,
 ) -> Result<Response, Refusal> {
     let (grant, position) = inside.enter(&state).await?;
-    let most = state.config.entries_bytes;
+    let most = state.config.page_bytes;
     let items = state.deps.history.entries(&grant, paging.after, paging.limit, most).await?;
     let next = items.last().map(|entry| entry.rev).filter(|rev| any_above(grant.revs(), rev.0));
-    Ok(answer(Page { items, next }, &position))
+    state.room.answer(grant.actor(), &Page { items, next }, &position)
 }
 
 #[cfg(test)]
@@ -59,7 +55,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_that_is_full_of_bytes_goes_on() {
-        let world = World::new().with_entries_bytes(1);
+        let world = World::new().with_page_bytes(1);
         let (pages, items) = world.walk("ann", &path(""), "after", 200).await;
         assert_eq!((pages, revs(&items)), (9, (1..=9).collect()));
     }

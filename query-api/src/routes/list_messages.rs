@@ -7,7 +7,7 @@ use verbatim_schemas::rest::Page;
 
 use crate::{
     inside::Inside,
-    page::{answer, any_above, any_below},
+    page::{any_above, any_below},
     state::State,
 };
 
@@ -17,13 +17,14 @@ pub(crate) async fn handle(
     paging: SeqPaging,
 ) -> Result<Response, Refusal> {
     let (grant, position) = inside.enter(&state).await?;
-    let items = state.deps.history.messages(&grant, paging.page, paging.limit).await?;
+    let most = state.config.page_bytes;
+    let items = state.deps.history.messages(&grant, paging.page, paging.limit, most).await?;
     let more = |seq: u64| match paging.page {
         MessagePage::Before(_) => any_below(grant.seqs(), seq),
         MessagePage::After(_) => any_above(grant.seqs(), seq),
     };
     let next = items.last().map(|message| message.seq).filter(|seq| more(seq.0));
-    Ok(answer(Page { items, next }, &position))
+    state.room.answer(grant.actor(), &Page { items, next }, &position)
 }
 
 #[cfg(test)]
@@ -67,6 +68,15 @@ mod tests {
         assert_eq!(seqs(&items), [5, 4]);
         let answer = world.get("cat", &path("?limit=2")).await;
         assert_eq!(answer.json["next"], Value::Null);
+    }
+
+    #[tokio::test]
+    async fn a_page_that_is_full_of_bytes_goes_on() {
+        let world = World::new().with_page_bytes(1);
+        let (pages, items) = world.walk("ann", &path(""), "before", 200).await;
+        assert_eq!((pages, seqs(&items)), (5, vec![5, 4, 3, 2, 1]));
+        let (pages, items) = world.walk("ann", &path("?after=0"), "after", 200).await;
+        assert_eq!((pages, seqs(&items)), (5, vec![1, 2, 3, 4, 5]));
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use verbatim_domain::{
 use verbatim_ports::{
     StoreError,
     follow::Checkpoint,
-    history::{HistoryStore, InboxCursor, MembershipAt, MessagePage},
+    history::{HistoryStore, InboxCursor, InboxPage, MembershipAt, MessagePage},
     inbox::InboxRows,
 };
 use verbatim_schemas::{
@@ -183,6 +183,7 @@ impl HistoryStore for History {
         grant: &Grant,
         page: MessagePage,
         limit: u32,
+        max_bytes: usize,
     ) -> Result<Vec<Message>, StoreError> {
         let messages = entries().into_iter().filter_map(|entry| match entry.body {
             EntryBody::Message { message } => Some(message),
@@ -199,7 +200,7 @@ impl HistoryStore for History {
             visible.reverse();
         }
         visible.truncate(limit as usize);
-        Ok(visible)
+        Ok(fitting(visible, max_bytes))
     }
 
     async fn sent_message(&self, _: &Grant, _: CommandId) -> Result<Option<Message>, StoreError> {
@@ -249,7 +250,8 @@ impl HistoryStore for History {
         user: &UserId,
         after: Option<InboxCursor>,
         limit: u32,
-    ) -> Result<(Vec<InboxItem>, Position), StoreError> {
+        max_bytes: usize,
+    ) -> Result<InboxPage, StoreError> {
         let lines =
             [(GROUP, Kind::Group, 9), (DIRECT, Kind::Direct, 4), (CHANNEL, Kind::Channel, 4)];
         let items = lines.into_iter().map(|(id, kind, active)| InboxItem {
@@ -265,8 +267,10 @@ impl HistoryStore for History {
                 (item.active_at, item.conversation.id) < (after.active_at, after.conversation)
             })
         };
-        let most = if user.as_str() == "eve" { 0 } else { limit as usize };
-        Ok((items.filter(below).take(most).collect(), included()))
+        let most = if user.as_str() == "eve" { 0 } else { usize::MAX };
+        let all: Vec<_> = items.filter(below).take(most).collect();
+        let page = fitting(all.iter().take(limit as usize).cloned().collect(), max_bytes);
+        Ok(InboxPage { more: page.len() < all.len(), items: page, position: included() })
     }
 
     async fn sharing(
@@ -285,4 +289,14 @@ impl HistoryStore for History {
     async fn inbox_rows(&self, _: u32) -> Result<Option<(Checkpoint, InboxRows)>, StoreError> {
         Ok(None)
     }
+}
+
+/// As many as fit, and the first however large it is.
+fn fitting<T: serde::Serialize>(items: Vec<T>, max_bytes: usize) -> Vec<T> {
+    let mut bytes = 0;
+    let fits = |(index, item): &(usize, T)| {
+        bytes += serde_json::to_vec(item).unwrap().len();
+        *index == 0 || bytes <= max_bytes
+    };
+    items.into_iter().enumerate().take_while(fits).map(|(_, item)| item).collect()
 }

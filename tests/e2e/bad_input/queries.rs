@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpSocket};
 use verbatim_tests::{Socket, crowd::NO_RATES, new_id};
 
 use super::target::{Target, refused};
@@ -62,7 +63,7 @@ fn page(page: &Value) -> Result<(usize, usize, Option<u64>)> {
 }
 
 #[tokio::test]
-async fn g9_entries_are_bounded_in_bytes_and_go_on_to_the_end() -> Result<()> {
+async fn g9_pages_are_bounded_in_bytes_and_go_on_to_the_end() -> Result<()> {
     const MESSAGES: usize = 200;
     let target = Target::start(NO_RATES).await?;
     // JSON writes six bytes for each of these.
@@ -71,14 +72,16 @@ async fn g9_entries_are_bounded_in_bytes_and_go_on_to_the_end() -> Result<()> {
         let sent = try_join_all((0..50).map(|_| target.ada.send(&target.id, &text))).await?;
         sent.into_iter().for_each(|answer| drop(answer.expect(201)));
     }
-    let (mut after, mut count) = (Some(0), 0);
-    while let Some(last) = after {
-        let path = format!("/v1/conversations/{}/entries?limit=200&after={last}", target.id);
-        let (items, bytes, next) = page(&target.ada.get(&path).await?.expect(200).json())?;
-        assert!(items > 0 && bytes <= 4 * 1024 * 1024, "{items} entries, {bytes} bytes in a page");
-        (after, count) = (next, count + items);
+    for (what, all) in [("entries", MESSAGES + 1), ("messages", MESSAGES)] {
+        let (mut after, mut count) = (Some(0), 0);
+        while let Some(last) = after {
+            let path = format!("/v1/conversations/{}/{what}?limit=200&after={last}", target.id);
+            let (items, bytes, next) = page(&target.ada.get(&path).await?.expect(200).json())?;
+            assert!(items > 0 && bytes <= 1024 * 1024, "{items} {what}, {bytes} bytes in a page");
+            (after, count) = (next, count + items);
+        }
+        assert_eq!(count, all, "each once");
     }
-    assert_eq!(count, MESSAGES + 1, "each once, the creation too");
     let mut socket = Socket::open(&target.ada).await?;
     let (mut after, mut count) = (Some(0), 0);
     while let Some(last) = after {
@@ -88,7 +91,7 @@ async fn g9_entries_are_bounded_in_bytes_and_go_on_to_the_end() -> Result<()> {
         (after, count) = (next, count + items);
         socket.seen.clear();
     }
-    assert_eq!(count, MESSAGES + 1);
+    assert_eq!(count, MESSAGES + 1, "the creation, too");
     target.serves().await
 }
 
@@ -126,6 +129,49 @@ async fn g9_what_is_no_id_is_a_conversation_that_does_not_exist() -> Result<()> 
             let reply = target.ask(&path, &[], b"").await?;
             assert_eq!(reply.essence(), missing.essence(), "{path}");
         }
+    }
+    target.serves().await
+}
+
+/// Whoever asks and does not read costs a few megabytes, and is told so.
+#[tokio::test]
+async fn g9_answers_that_are_not_read_are_bounded() -> Result<()> {
+    let target = Target::start(NO_RATES).await?;
+    let text = "\u{1}".repeat(10_000);
+    for _ in 0..25 {
+        target.ada.send(&target.id, &text).await?.expect(201);
+    }
+    let settled = target.ada.send(&target.id, "all there").await?.expect(201).position();
+    let path = format!("/v1/conversations/{}/messages?limit=200", target.id);
+    let (name, bearer) = target.bearer();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: verbatim\r\n{name}: {bearer}\r\nverbatim-after: {settled}\r\n\r\n"
+    );
+    let mut unread = Vec::new();
+    for _ in 0..40 {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4_096)?;
+        let mut stream = socket.connect(target.server.address().parse()?).await?;
+        // More than the kernel takes.
+        stream.write_all(request.repeat(10).as_bytes()).await?;
+        unread.push(stream);
+    }
+    let mut refused = None;
+    for _ in 0..200 {
+        let answer = target.ada.get(&path).await?;
+        if answer.status != 200 {
+            refused = Some(answer.expect(429));
+            break;
+        }
+    }
+    let refused = refused.context("forty answers of a megabyte lie unread")?;
+    assert_eq!(refused.code(), "rate_limited");
+    assert!(refused.header("retry-after").is_some());
+    let bob = verbatim_tests::Client::sign_in(&target.server, "bob").await?;
+    bob.get(&path).await?.expect(200);
+    drop(unread);
+    while target.ada.get(&path).await?.status != 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     target.serves().await
 }

@@ -29,7 +29,9 @@ use verbatim_domain::{Grant, Position};
 use verbatim_ports::{
     StoreError,
     follow::Checkpoint,
-    history::{HistoryStore, HistoryWriter, InboxCursor, MembershipAt, MessagePage, Version},
+    history::{
+        HistoryStore, HistoryWriter, InboxCursor, InboxPage, MembershipAt, MessagePage, Version,
+    },
     inbox::InboxRows,
     log::Layout,
     rows::ConversationRows,
@@ -37,7 +39,7 @@ use verbatim_ports::{
 use verbatim_schemas::{
     CommandId, ConversationId, Digest, Entry, Rev, Src, UserId,
     entry::Message,
-    rest::{Conversation, InboxItem, Member, Receipt},
+    rest::{Conversation, Member, Receipt},
 };
 
 use self::{version::VersionFile, versions::Versions};
@@ -202,9 +204,10 @@ impl HistoryStore for History {
         grant: &Grant,
         page: MessagePage,
         limit: u32,
+        max_bytes: usize,
     ) -> Result<Vec<Message>, StoreError> {
         let grant = grant.clone();
-        self.read(move |reads| read::messages::page(reads, &grant, page, limit)).await
+        self.read(move |reads| read::messages::page(reads, &grant, page, limit, max_bytes)).await
     }
 
     async fn sent_message(
@@ -246,11 +249,12 @@ impl HistoryStore for History {
         user: &UserId,
         after: Option<InboxCursor>,
         limit: u32,
-    ) -> Result<(Vec<InboxItem>, Position), StoreError> {
+        max_bytes: usize,
+    ) -> Result<InboxPage, StoreError> {
         let (layout, user) = (self.layout, user.clone());
         self.read(move |reads| {
-            let items = read::inbox::page(reads, &user, after, limit)?;
-            Ok((items, read::position(reads, layout)?))
+            let (items, more) = read::inbox::page(reads, &user, after, limit, max_bytes)?;
+            Ok(InboxPage { items, more, position: read::position(reads, layout)? })
         })
         .await
     }

@@ -14,7 +14,7 @@ use verbatim_domain::{
 use verbatim_ports::follow::Checkpoint;
 use verbatim_ports::{
     StoreError,
-    history::{HistoryStore, InboxCursor, MembershipAt, MessagePage},
+    history::{HistoryStore, InboxCursor, InboxPage, MembershipAt, MessagePage},
     inbox::InboxRows,
     log::Stream,
     rows::{ConversationRows, MembershipStep},
@@ -22,7 +22,7 @@ use verbatim_ports::{
 use verbatim_schemas::{
     CommandId, ConversationId, Entry, EntryBody, Rev, Ruling, UserId,
     entry::Message,
-    rest::{Conversation, InboxItem, Member, Receipt},
+    rest::{Conversation, Member, Receipt},
 };
 
 use super::FakeLog;
@@ -139,6 +139,7 @@ impl HistoryStore for FakeHistory {
         _: &Grant,
         _: MessagePage,
         _: u32,
+        _: usize,
     ) -> Result<Vec<Message>, StoreError> {
         not_here()
     }
@@ -159,7 +160,8 @@ impl HistoryStore for FakeHistory {
         _: &UserId,
         _: Option<InboxCursor>,
         _: u32,
-    ) -> Result<(Vec<InboxItem>, Position), StoreError> {
+        _: usize,
+    ) -> Result<InboxPage, StoreError> {
         not_here()
     }
     async fn sharing(&self, _: &UserId, _: &[UserId]) -> Result<BTreeSet<UserId>, StoreError> {

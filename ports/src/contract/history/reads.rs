@@ -64,23 +64,38 @@ pub(super) async fn conversations_and_members(scene: &Scene) -> Check {
     Ok(())
 }
 
+/// How much a page may hold.
+const ROOMS: [(u32, usize); 6] =
+    [(1, usize::MAX), (2, usize::MAX), (201, usize::MAX), (201, 0), (201, 900), (3, 2_000)];
+
+/// A page keeps to its bounds, though one item is given however large it is.
+fn fits<T: serde::Serialize>(items: &[T], limit: u32, bytes: usize) -> Check {
+    ensure!(items.len() <= limit as usize, "a page of {limit} has {}", items.len());
+    let mut all = 0;
+    for item in items {
+        all += json(item)?.len();
+    }
+    ensure!(all <= bytes || items.len() == 1, "a page of {bytes} bytes has {all}");
+    Ok(())
+}
+
 /// Messages in both directions: each visible one once, and no other.
 pub(super) async fn messages(scene: &Scene) -> Check {
     for grant in scene.grants().await? {
         let forward = scene.model.conversations[&grant.conversation()].messages(&grant);
         let backward: Vec<_> = forward.iter().rev().cloned().collect();
-        for limit in LIMITS {
+        for (limit, bytes) in ROOMS {
             for (mut page, expected) in
                 [(MessagePage::Before(None), &backward), (MessagePage::After(Seq(0)), &forward)]
             {
                 let mut found = Vec::new();
                 loop {
-                    let items =
-                        said("messages", scene.history.messages(&grant, page, limit).await)?;
-                    ensure!(items.len() <= limit as usize, "a page of {limit} has {}", items.len());
-                    let full = items.len() == limit as usize;
+                    let items = scene.history.messages(&grant, page, limit, bytes).await;
+                    let items = said("messages", items)?;
+                    fits(&items, limit, bytes)?;
+                    let more = !items.is_empty();
                     found.extend(items);
-                    let more = full && found.len() <= expected.len();
+                    let more = more && found.len() <= expected.len();
                     let Some(last) = found.last().filter(|_| more) else { break };
                     page = match page {
                         MessagePage::Before(_) => MessagePage::Before(Some(last.seq)),
@@ -96,7 +111,8 @@ pub(super) async fn messages(scene: &Scene) -> Check {
             (MessagePage::Before(Some(Seq(0))), 0),
             (MessagePage::Before(Some(Seq(u64::MAX))), 1),
         ] {
-            let items = said("messages", scene.history.messages(&grant, page, 1).await)?;
+            let items =
+                said("messages", scene.history.messages(&grant, page, 1, usize::MAX).await)?;
             ensure!(items.len() <= most, "{page:?} gives {} messages", items.len());
         }
     }
@@ -191,15 +207,16 @@ pub(super) async fn all_receipts(
 pub(super) async fn inbox(scene: &Scene) -> Check {
     for user in &scene.story.users {
         let expected = scene.model.inbox(user);
-        for limit in LIMITS {
+        for (limit, bytes) in ROOMS {
             let (mut found, mut cursor) = (Vec::new(), None);
             loop {
-                let (page, position) =
-                    said("inbox", scene.history.inbox(user, cursor, limit).await)?;
+                let page = said("inbox", scene.history.inbox(user, cursor, limit, bytes).await)?;
+                let position = page.position;
                 ensure!(position == scene.model.position, "the inbox is at {position:?}");
-                let full = page.len() == limit as usize;
-                found.extend(page);
-                let more = full && found.len() <= expected.len();
+                fits(&page.items, limit, bytes)?;
+                found.extend(page.items);
+                ensure!(page.more == (found.len() < expected.len()), "more: {}", page.more);
+                let more = page.more && found.len() <= expected.len();
                 let Some(last) = found.last().filter(|_| more) else { break };
                 let last: &verbatim_schemas::rest::InboxItem = last;
                 cursor = Some(InboxCursor {

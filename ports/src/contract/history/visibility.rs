@@ -17,7 +17,7 @@ use crate::{
 /// Everything that a user can read, as one text.
 async fn readable(scene: &Scene, user: &UserId) -> Result<String, String> {
     let mut all = String::new();
-    let (inbox, _) = said("inbox", scene.history.inbox(user, None, 200).await)?;
+    let inbox = said("inbox", scene.history.inbox(user, None, 200, usize::MAX).await)?.items;
     all += &json(&inbox)?;
     for conversation in &scene.story.conversations {
         let Some(grant) = scene.grant(*conversation, user).await? else { continue };
@@ -31,7 +31,10 @@ async fn readable(scene: &Scene, user: &UserId) -> Result<String, String> {
             MessagePage::After(Seq(0)),
             MessagePage::After(Seq(3)),
         ] {
-            all += &json(&said("messages", history.messages(&grant, page, 10_000).await)?)?;
+            all += &json(&said(
+                "messages",
+                history.messages(&grant, page, 10_000, usize::MAX).await,
+            )?)?;
         }
         for after in [Rev(0), Rev(5)] {
             let entries = history.entries(&grant, after, 10_000, usize::MAX).await;

@@ -11,14 +11,9 @@ use super::{
         write::of_message,
     },
     part,
+    room::Room,
 };
 use crate::embedded::sqlite::Outcome;
-
-/// How much an answer may hold.
-struct Room {
-    entries: usize,
-    bytes: usize,
-}
 
 /// Entries after `after`: as many as fit, at least one where there is one. What counts is the JSON of
 /// the entries themselves.
@@ -29,7 +24,7 @@ pub(in super::super) fn entries(
     limit: u32,
     max_bytes: usize,
 ) -> Outcome<Vec<Entry>> {
-    let mut room = Room { entries: limit as usize, bytes: max_bytes };
+    let mut room = Room::new(limit, max_bytes);
     let mut entries = Vec::new();
     for range in grant.revs().iter().filter_map(|range| part(*range, after.0, None)) {
         if !within(reads, grant, range, &mut room, &mut entries)? {
@@ -47,7 +42,7 @@ fn within(
     room: &mut Room,
     entries: &mut Vec<Entry>,
 ) -> Outcome<bool> {
-    if room.entries == 0 {
+    if !room.is_left() {
         return Ok(false);
     }
     let mut statement = reads.prepare_cached(&format!(
@@ -59,21 +54,19 @@ fn within(
         statement.query(params![id(grant.conversation()), int(range.first), int(range.last)])?;
     while let Some(row) = rows.next()? {
         let mut columns = Columns::new(row);
-        let (entry, bytes) = match columns.text_or_none()? {
-            Some(body) => (parse(body)?, body.len()),
+        let (entry, fits) = match columns.text_or_none()? {
+            Some(body) => (parse(body)?, room.take_bytes(body.len())),
             None => {
                 let entry = of_message(columns.message()?);
-                let bytes = length(&entry)?;
-                (entry, bytes)
+                let fits = room.take(&entry)?;
+                (entry, fits)
             }
         };
-        if bytes > room.bytes && !entries.is_empty() {
+        if !fits {
             return Ok(false);
         }
         entries.push(entry);
-        room.bytes = room.bytes.saturating_sub(bytes);
-        room.entries -= 1;
-        if room.entries == 0 {
+        if !room.is_left() {
             return Ok(false);
         }
     }
@@ -83,21 +76,4 @@ fn within(
 pub(in super::super) fn parse(body: &str) -> Outcome<Entry> {
     Ok(serde_json::from_str(body)
         .map_err(|_| StoreError::Corrupt("history holds no valid entry".into()))?)
-}
-
-fn length(entry: &Entry) -> Outcome<usize> {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    serde_json::to_writer(&mut count, entry)
-        .map_err(|error| StoreError::Corrupt(format!("an entry has no JSON: {error}")))?;
-    Ok(count.0)
 }

@@ -7,7 +7,10 @@ use verbatim_schemas::{
     rest::{Conversation, InboxItem},
 };
 
-use super::super::columns::{Columns, FOUNDING, MESSAGE, id, int};
+use super::{
+    super::columns::{Columns, FOUNDING, MESSAGE, id, int},
+    room::Room,
+};
 use crate::embedded::sqlite::Outcome;
 
 /// One statement for a page: the user's conversations in order, then for each the other one (of a
@@ -42,22 +45,29 @@ fn statement() -> String {
     )
 }
 
-/// A page of the inbox.
+/// A page of the inbox, and whether there are more.
 pub(in super::super) fn page(
     reads: &Connection,
     user: &UserId,
     after: Option<InboxCursor>,
     limit: u32,
-) -> Outcome<Vec<InboxItem>> {
+    max_bytes: usize,
+) -> Outcome<(Vec<InboxItem>, bool)> {
     let mut statement = reads.prepare_cached(&statement())?;
     let active_at = after.map(|cursor| int(cursor.active_at.as_millis()));
     let conversation = after.map(|cursor| id(cursor.conversation));
-    let mut rows = statement.query(params![user.as_str(), active_at, conversation, limit])?;
-    let mut items = Vec::new();
+    // One more than fits shows that there are more.
+    let most = i64::from(limit) + 1;
+    let mut rows = statement.query(params![user.as_str(), active_at, conversation, most])?;
+    let (mut room, mut items) = (Room::new(limit, max_bytes), Vec::new());
     while let Some(row) = rows.next()? {
-        items.push(item(&mut Columns::new(row))?);
+        let item = item(&mut Columns::new(row))?;
+        if !room.take(&item)? {
+            return Ok((items, true));
+        }
+        items.push(item);
     }
-    Ok(items)
+    Ok((items, false))
 }
 
 fn item(columns: &mut Columns<'_>) -> Outcome<InboxItem> {

@@ -7,6 +7,7 @@ pub(super) mod inbox;
 pub(super) mod members;
 pub(super) mod membership;
 pub(super) mod messages;
+mod room;
 pub(super) mod warm;
 
 use rusqlite::Connection;
