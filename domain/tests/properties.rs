@@ -35,6 +35,35 @@ enum Step {
     Pass(i64),
 }
 
+/// What the conversation is.
+#[derive(Debug, Clone, Copy)]
+enum Beginning {
+    Direct,
+    Founded(Kind, Visibility, Posting),
+}
+
+impl Beginning {
+    fn story(self) -> Story {
+        match self {
+            Self::Direct => Story::direct(),
+            Self::Founded(kind, history, posting) => {
+                Story::founded(kind, history, posting, &["bob"])
+            }
+        }
+    }
+}
+
+fn beginning() -> impl Strategy<Value = Beginning> {
+    let kind = prop_oneof![2 => Just(Kind::Group), 1 => Just(Kind::Channel)];
+    let history = prop_oneof![2 => Just(Visibility::SinceJoin), 1 => Just(Visibility::All)];
+    let posting = prop_oneof![2 => Just(Posting::Members), 1 => Just(Posting::Admins)];
+    prop_oneof![
+        1 => Just(Beginning::Direct),
+        4 => (kind, history, posting)
+            .prop_map(|(kind, history, posting)| Beginning::Founded(kind, history, posting)),
+    ]
+}
+
 fn body() -> impl Strategy<Value = EventBody> {
     let name = (0..USERS.len()).prop_map(|n| USERS[n]);
     let role = prop_oneof![Just(Role::Member), Just(Role::Admin)];
@@ -45,6 +74,7 @@ fn body() -> impl Strategy<Value = EventBody> {
         2 => (0..12u64).prop_map(delivered),
         2 => (0..12u64).prop_map(read),
         1 => Just(created(Kind::Group, Visibility::SinceJoin, Posting::Members, &["bob"])),
+        1 => Just(direct_with("bob")),
     ]
 }
 
@@ -61,8 +91,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Plays a history, checking what must hold after each ruling.
-fn play(steps: Vec<Step>) -> Story {
-    let mut story = Story::group(&["bob"]);
+fn play(beginning: Beginning, steps: Vec<Step>) -> Story {
+    let mut story = beginning.story();
     let mut bodies: Vec<Event> = story.events.clone();
     for step in steps {
         let before = story.state.clone();
@@ -129,7 +159,9 @@ fn watermarks_hold(before: &verbatim_domain::ConversationState, story: &Story) {
     assert_eq!(head.member_count as usize, story.state.members.len());
     let admins = story.state.members.values().filter(|row| row.role == Role::Admin).count();
     assert_eq!(head.admin_count as usize, admins);
-    assert!(story.state.members.is_empty() || admins > 0, "somebody is admin");
+    let direct = head.kind == Kind::Direct;
+    assert!(direct || story.state.members.is_empty() || admins > 0, "somebody is admin");
+    assert!(!direct || story.state.members.len() == 2, "two for ever");
     for (user, row) in &story.state.members {
         assert!(row.read <= row.delivered && row.delivered <= head.seq);
         if let Some(earlier) = before.members.get(user)
@@ -145,9 +177,9 @@ proptest! {
 
     #[test]
     fn g2_rev_and_seq_have_no_gap_and_the_fold_is_the_state(
-        steps in prop::collection::vec(step(), 1..80)
+        beginning in beginning(), steps in prop::collection::vec(step(), 1..80)
     ) {
-        let story = play(steps);
+        let story = play(beginning, steps);
         prop_assert_eq!(&story.folded(), &story.state);
         let (mut rev, mut seq, mut chain) = (Rev::ZERO, Seq::ZERO, Chain::EMPTY);
         for ruling in &story.rulings {
@@ -170,9 +202,9 @@ proptest! {
     /// were a member.
     #[test]
     fn g7_nobody_sees_outside_their_intervals(
-        steps in prop::collection::vec(step(), 1..80)
+        beginning in beginning(), steps in prop::collection::vec(step(), 1..80)
     ) {
-        let story = play(steps);
+        let story = play(beginning, steps);
         let mut seen: BTreeMap<UserId, Vec<u64>> = BTreeMap::new();
         let mut messages: BTreeMap<UserId, Vec<u64>> = BTreeMap::new();
         let mut present: Vec<UserId> = Vec::new();
@@ -216,7 +248,7 @@ proptest! {
             let role = story.state.members.get(&user).map(|row| row.role);
             let membership = Membership {
                 kind: head.kind,
-                history: Visibility::SinceJoin,
+                history: head.history,
                 member_count: head.member_count,
                 head_rev: head.rev,
                 head_seq: head.seq,
@@ -231,6 +263,10 @@ proptest! {
             let grant = grant.unwrap();
             let revs: Vec<u64> =
                 (0..=head.rev.0 + 1).filter(|rev| grant.sees_rev(Rev(*rev))).collect();
+            if head.history == Visibility::All {
+                prop_assert_eq!(revs, (1..=head.rev.0).collect::<Vec<_>>());
+                continue;
+            }
             prop_assert_eq!(&revs, seen.get(&user).unwrap());
             let seqs: Vec<u64> =
                 (0..=head.seq.0 + 1).filter(|seq| grant.sees_seq(Seq(*seq))).collect();
@@ -248,9 +284,10 @@ proptest! {
 
     #[test]
     fn mutated_events_never_panic_and_never_break_the_fold(
+        beginning in beginning(),
         steps in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), body()), 1..20)
     ) {
-        let mut story = Story::group(&["bob"]);
+        let mut story = beginning.story();
         for (place, byte, body) in steps {
             let id = story.new_id();
             story.when_with("ada", id, body);

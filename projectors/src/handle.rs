@@ -7,6 +7,7 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet};
 use verbatim_ports::{
+    StoreError,
     clock::Clock,
     conversations::ConversationStore,
     history::{HistoryStore, HistoryWriter},
@@ -146,6 +147,17 @@ pub enum PauseError {
 }
 
 impl Handle {
+    /// The version of history that is live; none where it is not projected here.
+    ///
+    /// # Errors
+    /// As the store answers.
+    pub async fn history_version(&self) -> Result<Option<u32>, StoreError> {
+        match &self.history {
+            Some(history) => Ok(Some(history.live().await?.0)),
+            None => Ok(None),
+        }
+    }
+
     /// How far each projection has come. Cheap; the ends are at most some seconds old.
     pub fn status(&self) -> Vec<ProjectionStatus> {
         self.running.iter().map(|running| running.board.status()).collect()

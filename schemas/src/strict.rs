@@ -33,8 +33,23 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             return Problem::new(Code::Invalid).detail("this field is required").field(field);
         }
         let field = if path == "." { "body".to_owned() } else { path };
-        Problem::new(Code::Invalid).detail(message).field(field)
+        Problem::new(Code::Invalid).detail(in_words(&message)).field(field)
     })
+}
+
+/// What a value must be, where the parser only says what it is not.
+fn in_words(message: &str) -> String {
+    let parsers = ["invalid type: ", "invalid value: ", "unknown variant "]
+        .iter()
+        .any(|p| message.starts_with(p));
+    let Some((_, expected)) = message.rsplit_once(", expected ").filter(|_| parsers) else {
+        return message.to_owned();
+    };
+    let expected = match expected {
+        "u64" | "u32" => "a whole number from 0 on",
+        other => other.strip_prefix("struct ").map_or(other, |_| "an object"),
+    };
+    format!("must be {expected}")
 }
 
 /// Refuses what is no JSON, nested too deep, or names a key twice in one object.
@@ -43,8 +58,12 @@ fn check(text: &str) -> Result<(), Problem> {
         return Err(Problem::new(Code::Malformed).detail("nest JSON at most 32 deep"));
     }
     // Numbers are not looked into: what is none of our fields keeps numbers that no float holds.
-    serde_json::from_str::<IgnoredAny>(text)
-        .map_err(|error| Problem::new(Code::Malformed).detail(error.to_string()))?;
+    if text.trim_ascii().is_empty() {
+        return Err(Problem::new(Code::Malformed).detail("send a JSON object; nothing was sent"));
+    }
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
+        Problem::new(Code::Malformed).detail(format!("send one JSON value; this is none: {error}"))
+    })?;
     check_strings(text).map_err(|says| Problem::new(Code::Malformed).detail(says))
 }
 

@@ -52,6 +52,8 @@ async fn run_projection(command: ProjectionCommand) -> anyhow::Result<()> {
 fn run_serve(args: &ServeArgs) -> anyhow::Result<()> {
     let config = Config::load_for_serving(&args.flags(), process_env())?;
     telemetry::init_logs(&config.log);
+    // What is made from here on, messages among it, is for this user alone.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let announced = config.clone();
     let runtime = runtime()?;
     let served = serve::run(config, wiring::start, |address| serve::announce(address, &announced));

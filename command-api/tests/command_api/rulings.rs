@@ -10,7 +10,7 @@ use verbatim_ports::{
     commands::{Outcome, Submitted},
     log::{EventLog, NewRecord, Stream},
 };
-use verbatim_schemas::{Problem, Ruling};
+use verbatim_schemas::{Code, Problem, Ruling};
 
 use crate::support::{Append, World, generous, ruled};
 
@@ -115,6 +115,12 @@ async fn what_was_ruled_before_the_first_look_is_not_waited_for() {
     let world = World::unopened(Config::default());
     world.log.break_tails(4);
     let id = world.conversation_id();
+    // Nothing is taken before it is known that the log still holds what was ruled on.
+    let refused = world.send("ann", id, "too early").await.unwrap_err();
+    assert_eq!(refused.code, Code::Unavailable);
+    while world.log.tails_opened() == 0 {
+        tokio::task::yield_now().await;
+    }
     let early = tokio::spawn(world.send("ann", id, "nowhere"));
     world.log.holds(Stream::Timeline, 1).await;
     world.is_following(true).await;

@@ -100,6 +100,11 @@ pub struct Rebuilder {
 }
 
 impl Rebuilder {
+    /// The version that is live.
+    pub(crate) async fn live(&self) -> Result<Version, StoreError> {
+        self.history.writer().live().await
+    }
+
     pub(crate) fn new(
         log: Arc<dyn EventLog>,
         history: Arc<History>,

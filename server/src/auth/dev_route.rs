@@ -14,6 +14,9 @@ use verbatim_schemas::{Code, Problem};
 
 use super::dev::DevTokens;
 
+/// What a token may allow beyond being a user.
+const ROLES: [&str; 4] = ["moderator", "analyst", "auditor", "service"];
+
 /// The route. Mount it in development mode only: it asks nobody for anything.
 pub fn router(tokens: DevTokens, clock: Arc<dyn Clock>) -> Router {
     let answer = move |headers: HeaderMap, StrictJson(wanted): StrictJson<CreateDevToken>| {
@@ -30,6 +33,10 @@ fn mint(
 ) -> Result<Response, Problem> {
     if !headers.get(header::HOST).is_none_or(names_this_machine) {
         return Err(Problem::new(Code::Forbidden).detail("ask on a loopback address or localhost"));
+    }
+    if let Some(index) = wanted.roles.iter().position(|role| !ROLES.contains(&role.as_str())) {
+        let detail = format!("must be one of {}", ROLES.join(", "));
+        return Err(Problem::invalid(format!("roles[{index}]"), detail));
     }
     let device = wanted.device.clone().unwrap_or_default();
     let (token, expires_at) = tokens

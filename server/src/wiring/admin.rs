@@ -50,6 +50,22 @@ pub fn path(data: &Path) -> PathBuf {
     data.join("admin.sock")
 }
 
+/// The longest path of a Unix socket, in bytes.
+const PATH_BYTES: usize = 107;
+
+/// Says in time that the socket of a data folder has no room for its path.
+pub fn check(data: &Path) -> anyhow::Result<()> {
+    let (length, own) = (path(data).as_os_str().len(), "/admin.sock".len());
+    if length > PATH_BYTES {
+        bail!(
+            "the path of the data folder is too long for the operator's socket in it: choose one of at most \
+             {} bytes with --data",
+            PATH_BYTES - own
+        );
+    }
+    Ok(())
+}
+
 /// Listens on the socket of a data folder, which this process has locked.
 pub fn listen(data: &Path) -> anyhow::Result<UnixListener> {
     let path = path(data);
@@ -110,7 +126,16 @@ async fn act(
     write: &mut (impl AsyncWriteExt + Unpin),
 ) -> anyhow::Result<Value> {
     match request {
-        Request::Status => Ok(serde_json::to_value(projectors.status())?),
+        Request::Status => {
+            let mut status = serde_json::to_value(projectors.status())?;
+            let version = projectors.history_version().await?;
+            for projection in status.as_array_mut().into_iter().flatten() {
+                if projection["projection"] == "history" {
+                    projection["version"] = json!(version);
+                }
+            }
+            Ok(status)
+        }
         Request::Pause { projection } => {
             projectors.pause(&projection).await?;
             Ok(json!({ "paused": projection }))

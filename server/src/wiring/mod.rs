@@ -37,6 +37,7 @@ pub async fn start(shell: Arc<Shell>) -> anyhow::Result<Services> {
 /// As [`start`], with every database on a SQLite VFS (for tests of power cuts).
 pub async fn start_on(shell: Arc<Shell>, vfs: Option<String>) -> anyhow::Result<Services> {
     let config = Arc::clone(&shell.config);
+    admin::check(&config.server.data)?;
     let opening = {
         let (folder, partitions) = (config.server.data.clone(), config.server.partitions);
         move || stores::open(&folder, partitions, vfs)

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
@@ -38,6 +38,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
         None => 0..layout.partitions,
     };
     let key = only.map(|id| id.to_string());
+    let mut found = false;
     let mut output = BufWriter::new(std::io::stdout().lock());
     for partition in partitions {
         let (mut from, end) = (0, log.end(partition)?);
@@ -47,6 +48,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
             from = last.offset + 1;
             for record in records {
                 if key.as_ref().is_none_or(|key| key.as_bytes() == record.key) {
+                    found = true;
                     let line = line(stream, layout.generation, partition, &record)?;
                     match writeln!(output, "{line}") {
                         // A reader that has seen enough, such as `head`, is no error.
@@ -57,7 +59,11 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
             }
         }
     }
-    Ok(output.flush()?)
+    output.flush()?;
+    if let (Some(key), false) = (key, found) {
+        bail!("{} holds nothing of conversation {key}", stream.name());
+    }
+    Ok(())
 }
 
 /// One record as a line.
@@ -106,8 +112,8 @@ fn line(
 pub async fn status(args: DataArgs) -> anyhow::Result<()> {
     let projections = admin::ask(&args.data, &Request::Status, |_| {}).await?;
     let mut text = format!(
-        "{:<10} {:>9} {:>12} {:>12} {:>8}  state\n",
-        "projection", "partition", "position", "end", "lag"
+        "{:<10} {:>7} {:>9} {:>12} {:>12} {:>8}  state\n",
+        "projection", "version", "partition", "position", "end", "lag"
     );
     for projection in projections.as_array().into_iter().flatten() {
         let name = projection["projection"].as_str().unwrap_or("?");
@@ -116,7 +122,8 @@ pub async fn status(args: DataArgs) -> anyhow::Result<()> {
         }
         for partition in projection["partitions"].as_array().into_iter().flatten() {
             text += &format!(
-                "{name:<10} {:>9} {:>12} {:>12} {:>8}  {}\n",
+                "{name:<10} {:>7} {:>9} {:>12} {:>12} {:>8}  {}\n",
+                shown(&projection["version"]),
                 partition["partition"],
                 shown(&partition["position"][2]),
                 shown(&partition["end"]),

@@ -13,6 +13,7 @@ use verbatim_adapters::embedded::{
     tickets::MemoryTickets,
 };
 use verbatim_ports::{
+    StoreError,
     auth::Tickets,
     clock::{Clock, Entropy},
     conversations::ConversationStore,
@@ -54,14 +55,27 @@ pub fn open(folder: &Path, partitions: u32, vfs: Option<String>) -> anyhow::Resu
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let folder = Arc::new(DataFolder::lock_on(folder, vfs).context("cannot open the data folder")?);
     let settings = LogSettings { partitions, ..LogSettings::default() };
-    let log = EmbeddedLog::open(&folder, settings, &clock).context("cannot open the log")?;
+    let log = opened(
+        "the log",
+        EmbeddedLog::open(&folder, settings, &clock),
+        "restore chat.events.db from a copy; chat.timeline.db alone may be deleted, it is ruled again",
+    )?;
     let layout = log.layout();
-    let conversations =
-        EmbeddedConversations::open(&folder).context("cannot open the timeline's state")?;
-    let history =
-        Arc::new(History::open(folder.clone(), layout).context("cannot open the history")?);
-    let presence = EmbeddedPresence::open(&folder, clock.clone())
-        .context("cannot open the times last seen")?;
+    let conversations = opened(
+        "the timeline's state",
+        EmbeddedConversations::open(&folder),
+        "delete conversations.db*, it is folded again",
+    )?;
+    let history = Arc::new(opened(
+        "the history",
+        History::open(folder.clone(), layout),
+        "delete history*.db*, they are projected again",
+    )?);
+    let presence = opened(
+        "the times last seen",
+        EmbeddedPresence::open(&folder, clock.clone()),
+        "delete presence.db*, the times are forgotten",
+    )?;
     let stores = Stores {
         log: Arc::new(log),
         conversations: Arc::new(conversations),
@@ -74,6 +88,17 @@ pub fn open(folder: &Path, partitions: u32, vfs: Option<String>) -> anyhow::Resu
         entropy,
     };
     with_faults(stores)
+}
+
+/// A store, or why it can't be opened, with what to do where its data is damaged.
+fn opened<T>(what: &str, store: Result<T, StoreError>, advice: &str) -> anyhow::Result<T> {
+    store.map_err(|error| {
+        let advice = match error {
+            StoreError::Corrupt(_) => format!("; {advice}"),
+            _ => String::new(),
+        };
+        anyhow::anyhow!("cannot open {what}: {error}{advice}")
+    })
 }
 
 /// The stores with the faults that `TEST_VERBATIM_FAULTS` names.

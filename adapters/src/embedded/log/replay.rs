@@ -38,7 +38,7 @@ impl LogReader {
                 database.path.display()
             )));
         }
-        let connection = database.reader()?;
+        let connection = database.reader_of_any_folder()?;
         let layout = tables::layout(&connection).map_err(Failure::from)?;
         let layout = layout.ok_or_else(|| {
             StoreError::Corrupt(format!("{} has no layout", database.path.display()))

@@ -101,6 +101,35 @@ impl Database {
         open().map_err(|failure| self.named(failure.into()))
     }
 
+    /// As [`Self::reader`], also in a folder that can't be written, as long as no WAL lies beside the
+    /// file: it was closed in good order then, and nobody writes it.
+    ///
+    /// # Errors
+    /// As [`Self::writer`].
+    pub fn reader_of_any_folder(&self) -> Result<Connection, StoreError> {
+        let failed = match self.reader() {
+            Ok(connection) => return Ok(connection),
+            Err(failed) => failed,
+        };
+        let mut wal = self.path.as_os_str().to_owned();
+        wal.push("-wal");
+        if self.vfs.is_some() || PathBuf::from(wal).exists() {
+            return Err(failed);
+        }
+        let Some(path) = self.path.to_str() else { return Err(failed) };
+        let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let open = || -> Outcome<Connection> {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+                | OpenFlags::SQLITE_OPEN_URI
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let uri = format!("file:{escaped}?immutable=1");
+            let connection = Connection::open_with_flags(uri, flags)?;
+            self.check_version(version(&connection)?)?;
+            Ok(connection)
+        };
+        open().map_err(|failure| self.named(failure.into()))
+    }
+
     fn connect(&self, flags: OpenFlags) -> rusqlite::Result<Connection> {
         // Each connection stays with one thread at a time, so SQLite's own mutex is not needed.
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
