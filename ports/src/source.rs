@@ -3,6 +3,8 @@
 //! A log that lost acknowledged records must not be written on: new records would take the places of lost
 //! ones, and what was lost would no longer show.
 
+use std::collections::BTreeMap;
+
 use verbatim_domain::{Proposal, is_of};
 use verbatim_schemas::Src;
 
@@ -60,27 +62,27 @@ pub async fn check_source(log: &dyn EventLog, partition: u32) -> Result<(), Sour
     if is_of(ruling, &found) { Ok(()) } else { Err(SourceError::Other { src }) }
 }
 
-/// The last ruling on the timeline of a partition, as far as it stands near the end.
+/// The last ruling on the timeline of a partition that follows another, as far as it stands near the end. One
+/// that lies beyond a gap, which nobody admits, is none.
 async fn last_ruling(log: &dyn EventLog, partition: u32) -> Result<Option<Record>, LogError> {
     let end = log.end(Stream::Timeline, partition).await?;
     let mut next = end.saturating_sub(LOOK_BACK);
-    let mut last: Option<Record> = None;
-    if next >= end {
-        return Ok(None);
-    }
-    let mut tail = log.tail(Stream::Timeline, vec![(partition, next)]).await?;
-    let src = |record: &Record| record.ruling().map(|read| read.ruling.src);
-    while next < end {
-        for record in tail.next().await?.records {
-            if record.offset >= end {
-                return Ok(last);
-            }
-            next = record.offset + 1;
-            let of = src(&record).filter(|src| src.partition == partition);
-            if of.is_some() && of > last.as_ref().and_then(src) {
-                last = Some(record);
+    let mut rulings: BTreeMap<Src, Record> = BTreeMap::new();
+    if next < end {
+        let mut tail = log.tail(Stream::Timeline, vec![(partition, next)]).await?;
+        while next < end {
+            for record in tail.next().await?.records {
+                next = record.offset + 1;
+                let src = record.ruling().map(|read| read.ruling.src);
+                if let Some(src) = src.filter(|src| src.partition == partition && next <= end) {
+                    rulings.entry(src).or_insert(record);
+                }
             }
         }
     }
-    Ok(last)
+    let follows = |record: &&Record| {
+        let previous = record.ruling().map(|read| read.ruling.prev_src);
+        previous.is_some_and(|previous| previous.is_none_or(|src| rulings.contains_key(&src)))
+    };
+    Ok(rulings.values().rev().find(follows).cloned())
 }
