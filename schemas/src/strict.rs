@@ -46,7 +46,8 @@ fn in_words(message: &str) -> String {
         return message.to_owned();
     };
     let expected = match expected {
-        "u64" | "u32" => "a whole number from 0 on",
+        "u64" => "a whole number from 0 to 9007199254740991",
+        "u32" => "a whole number from 0 to 4294967295",
         other => other.strip_prefix("struct ").map_or(other, |_| "an object"),
     };
     format!("must be {expected}")

@@ -117,9 +117,11 @@ fn wrong_and_missing_fields_are_named_with_their_path() {
 }
 
 #[test]
-fn the_advice_names_no_line_and_column() {
+fn the_advice_says_what_to_send_and_names_no_line_and_column() {
     let problem = parse::<Outer>(br#"{"number":"1"}"#).unwrap_err();
-    assert!(problem.detail.contains("expected u32"), "{}", problem.detail);
+    assert_eq!(problem.detail, "must be a whole number from 0 to 4294967295");
+    let empty = parse::<Outer>(b" \n").unwrap_err();
+    assert_eq!(empty.detail, "send a JSON object; nothing was sent");
     assert!(!problem.detail.contains("line"), "{}", problem.detail);
 }
 
