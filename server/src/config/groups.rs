@@ -44,7 +44,7 @@ settings! {
         /// The number of partitions of a new log. It is fixed once the log exists.
         partitions: u32 = "8", Count(1, 64);
         /// How long requests and sockets may take to end after SIGTERM before they are cut off.
-        drain: Duration = "15s", Span(Duration::ZERO, HOUR);
+        drain: Duration = "20s", Span(Duration::ZERO, HOUR);
     }
 }
 
