@@ -53,10 +53,10 @@ refuse! {
     g4_a_history_that_alters_entries: FAULTS, "broken=alters-entries",
         "agreement::g4_live_entries_entries_and_messages_agree_byte_for_byte",
         ["as pushed, so stored"];
-    g5_a_history_that_never_waits: FAULTS, "broken=never-waits",
+    g5_a_history_that_never_waits: FAULTS, "broken=history-never-waits",
         "paused::g4_g5_with_history_paused_sends_and_live_delivery_go_on_and_reads_say_behind",
         ["right: 503"];
-    g5_an_inbox_that_never_waits: FAULTS, "broken=never-waits",
+    g5_an_inbox_that_never_waits: FAULTS, "broken=inbox-never-waits",
         "paused::g5_with_the_inbox_paused_sends_and_history_go_on",
         ["right: 503"];
     g6_an_inbox_that_forgets_what_was_left: FAULTS, "broken=forgets-left",

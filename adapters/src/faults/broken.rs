@@ -25,8 +25,10 @@ pub enum Broken {
     ForgetsIds,
     /// G4: history gives entries that differ from what was pushed.
     AltersEntries,
-    /// G5: history and inbox say at once that a position is included.
-    NeverWaits,
+    /// G5: history says at once that a position is included.
+    HistoryNeverWaits,
+    /// G5: the inbox says at once that a position is included.
+    InboxNeverWaits,
     /// G6: the inbox does not name what was left.
     ForgetsLeft,
     /// G7: whoever is a member now is shown everything.
@@ -47,7 +49,8 @@ impl Broken {
             "reorders-messages" => Self::ReordersMessages,
             "forgets-ids" => Self::ForgetsIds,
             "alters-entries" => Self::AltersEntries,
-            "never-waits" => Self::NeverWaits,
+            "history-never-waits" => Self::HistoryNeverWaits,
+            "inbox-never-waits" => Self::InboxNeverWaits,
             "forgets-left" => Self::ForgetsLeft,
             "opens-intervals" => Self::OpensIntervals,
             "keeps-members" => Self::KeepsMembers,
@@ -89,7 +92,7 @@ impl InboxCache for BrokenInbox {
 
     async fn reach(&self, target: &Position, within: Duration) -> Result<(), StoreError> {
         match self.broken {
-            Some(Broken::NeverWaits) => Ok(()),
+            Some(Broken::InboxNeverWaits) => Ok(()),
             _ => self.inner.reach(target, within).await,
         }
     }

@@ -37,7 +37,7 @@ impl HistoryStore for BrokenReads {
 
     async fn reach(&self, target: &Position, within: Duration) -> Result<(), StoreError> {
         match self.broken {
-            Some(Broken::NeverWaits) => Ok(()),
+            Some(Broken::HistoryNeverWaits) => Ok(()),
             _ => self.inner.reach(target, within).await,
         }
     }
