@@ -55,7 +55,7 @@ refuse! {
         ["as pushed, so stored"];
     g5_a_history_that_never_waits: FAULTS, "broken=history-never-waits",
         "paused::g4_g5_with_history_paused_sends_and_live_delivery_go_on_and_reads_say_behind",
-        ["right: 503"];
+        ["right: 503", "right: 1"];
     g5_an_inbox_that_never_waits: FAULTS, "broken=inbox-never-waits",
         "paused::g5_with_the_inbox_paused_sends_and_history_go_on",
         ["right: 503"];
