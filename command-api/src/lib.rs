@@ -24,6 +24,7 @@ use verbatim_ports::{
     auth::Authenticator,
     clock::{Clock, Entropy},
     commands::Commands,
+    conversations::ConversationStore,
     history::HistoryStore,
     inbox::InboxCache,
     log::EventLog,
@@ -39,8 +40,10 @@ pub struct Deps {
     pub log: Arc<dyn EventLog>,
     /// Hints who is a member, for the rate of misses.
     pub inbox: Arc<dyn InboxCache>,
-    /// What it holds for an id that is too old.
+    /// What it holds for an id that is too old, and up to where the log was ruled on.
     pub history: Arc<dyn HistoryStore>,
+    /// The timeline's state where it is in this process: it, too, says up to where.
+    pub state: Option<Arc<dyn ConversationStore>>,
     /// Who is asking.
     pub auth: Arc<dyn Authenticator>,
     /// The time, for rates, new ids and measurements.

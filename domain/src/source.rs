@@ -8,6 +8,10 @@ use crate::Proposal;
 /// the ruling remembers the body, the same body. A log that was truncated and written on, or swapped, has
 /// other records where rulings were made.
 pub fn is_of(ruling: &Ruling, record: &Proposal) -> bool {
+    // What could not be read says nothing that could be compared.
+    if ruling.event_id.is_none() {
+        return ruling.src == record.src;
+    }
     let event = record.event.as_ref();
     ruling.src == record.src
         && ruling.conversation_id == record.conversation_id

@@ -112,15 +112,16 @@ async fn reach(shared: &Shared, partitions: BTreeSet<u32>) -> BTreeSet<u32> {
 
 /// Sends the heads of these partitions to whoever waits for them. Gives how many sockets were served.
 async fn send_heads(shared: &Shared, reached: &BTreeSet<u32>) -> usize {
-    let due: Vec<(Waiting, BTreeSet<u32>)> = {
+    let due: Vec<(Waiting, BTreeSet<u32>, bool)> = {
         let waiting = shared.behind.lock();
-        let due =
-            waiting.values().map(|(waiting, partitions)| (waiting.clone(), partitions & reached));
-        due.filter(|(_, partitions)| !partitions.is_empty()).collect()
+        let due = waiting.values().map(|(waiting, partitions)| {
+            (waiting.clone(), partitions & reached, !partitions.is_subset(reached))
+        });
+        due.filter(|(_, partitions, _)| !partitions.is_empty()).collect()
     };
     let served = stream::iter(due)
-        .map(|(waiting, partitions)| async move {
-            let lagging = connect::later(shared, &waiting, &partitions).await.err();
+        .map(|(waiting, partitions, others)| async move {
+            let lagging = connect::later(shared, &waiting, &partitions, others).await.err();
             let done = &partitions - &lagging.unwrap_or_default();
             let number = waiting.session.number;
             let mut all = shared.behind.lock();

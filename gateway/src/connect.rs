@@ -103,11 +103,13 @@ pub(crate) async fn first(
     Err(Goodbye::unavailable(shared.jitter_ms()))
 }
 
-/// Sends the heads of partitions that lagged, and goes live there. Gives those that still lag.
+/// Sends the heads of partitions that lagged, and goes live there; `others` of this socket's still lag. Gives
+/// those that still lag.
 pub(crate) async fn later(
     shared: &Shared,
     waiting: &Waiting,
     partitions: &BTreeSet<u32>,
+    others: bool,
 ) -> Result<(), BTreeSet<u32>> {
     let Ok(loaded) = load(shared, &waiting.user, waiting.since.as_ref()).await else {
         return Err(partitions.clone());
@@ -117,7 +119,7 @@ pub(crate) async fn later(
     let of_these = |id: ConversationId| partitions.contains(&shared.hub().partition_of(id));
     let heads: Vec<&InboxHead> =
         loaded.all.heads.iter().filter(|head| of_these(head.conversation)).collect();
-    let mut greeting = heads_frames(shared, &heads, &loaded, false);
+    let mut greeting = heads_frames(shared, &heads, &loaded, others);
     greeting.extend(left_frames(&loaded, of_these));
     attach(shared, &waiting.session, &waiting.user, &bases, &heads, &greeting)
 }

@@ -44,8 +44,19 @@ pub enum SourceError {
     },
 }
 
-/// Compares the last ruling of a partition with the record that it is of.
-pub async fn check_source(log: &dyn EventLog, partition: u32) -> Result<(), SourceError> {
+/// Compares the last ruling of a partition with the record that it is of; and what is known to be `ruled`
+/// on must be there, even where the timeline is lost.
+pub async fn check_source(
+    log: &dyn EventLog,
+    partition: u32,
+    ruled: Option<Src>,
+) -> Result<(), SourceError> {
+    if let Some(src) = ruled {
+        let end = log.end(Stream::Events, partition).await?;
+        if src.offset >= end || src.generation != log.layout().generation {
+            return Err(SourceError::Missing { src, end });
+        }
+    }
     let Some(record) = last_ruling(log, partition).await? else { return Ok(()) };
     let Some(Read { ruling, .. }) = record.ruling() else { return Ok(()) };
     let src = ruling.src;

@@ -22,7 +22,7 @@ pub use status::{Board, PartitionStatus, ProjectionStatus, State};
 pub use task::{Pass, Task};
 
 pub(crate) use backoff::Backoff;
-pub(crate) use follow::{check_end, check_place};
+pub(crate) use follow::check_place;
 
 /// Works on one partition at a time of the caller's choosing; any number of them at once.
 #[async_trait]

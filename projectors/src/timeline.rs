@@ -63,8 +63,8 @@ impl Worker for Timeline {
     }
 
     fn advice(&self) -> &'static str {
-        "restore the log that the timeline's state was made from; only if this log is the right one, \
-         remove the timeline's state (it is folded again from the log), and restart"
+        "restore the log that was ruled on; only if this chat.events is the right one, remove chat.timeline, \
+         the timeline's state and history together (they are made again from it), and restart"
     }
 
     async fn run(&self, task: &mut Task) -> Result<Infallible, Ended> {

@@ -46,8 +46,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             page_bytes: 1024 * 1024,
-            unread_bytes_of_user: 8 * 1024 * 1024,
-            unread_bytes: 128 * 1024 * 1024,
+            unread_bytes_of_user: 4 * 1024 * 1024,
+            unread_bytes: 256 * 1024 * 1024,
             receipts_public_members: bounds::RECEIPTS_PUBLIC_MEMBERS,
         }
     }

@@ -18,6 +18,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes)
         .map_err(|_| Problem::new(Code::Malformed).detail("send UTF-8"))?;
     check(text)?;
+    // The parser would take a list of the fields' values, too.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(Problem::invalid("body", "must be an object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -48,6 +52,7 @@ fn in_words(message: &str) -> String {
     let expected = match expected {
         "u64" => "a whole number from 0 to 9007199254740991",
         "u32" => "a whole number from 0 to 4294967295",
+        "a sequence" => "a list",
         other => other.strip_prefix("struct ").map_or(other, |_| "an object"),
     };
     format!("must be {expected}")

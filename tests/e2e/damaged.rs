@@ -9,16 +9,21 @@ use verbatim_tests::{Client, Server};
 
 /// Copies the files of `chat.events`, and nothing else.
 fn copy_events(from: &Path, to: &Path) -> Result<()> {
-    for file in std::fs::read_dir(to)? {
-        let file = file?;
-        if file.file_name().to_string_lossy().starts_with("chat.events") {
-            std::fs::remove_file(file.path())?;
-        }
-    }
+    remove(to, "chat.events")?;
     for file in std::fs::read_dir(from)? {
         let file = file?;
         if file.file_name().to_string_lossy().starts_with("chat.events") {
             std::fs::copy(file.path(), to.join(file.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(folder: &Path, store: &str) -> Result<()> {
+    for file in std::fs::read_dir(folder)? {
+        let file = file?;
+        if file.file_name().to_string_lossy().starts_with(store) {
+            std::fs::remove_file(file.path())?;
         }
     }
     Ok(())
@@ -68,6 +73,23 @@ async fn g1_a_log_that_lost_its_end_or_holds_another_is_not_written_on() -> Resu
     copy_events(early.path(), server.data())?;
     server.resume().await?;
     refuses(&ada, &id, "chat.events").await?;
+    server.stop().await?;
+
+    // Nor is it where the rulings are lost with it: history and the timeline's state know of them.
+    remove(server.data(), "chat.timeline")?;
+    server.resume().await?;
+    refuses(&ada, &id, "chat.events").await?;
+    server.stop().await?;
+    remove(server.data(), "history")?;
+    server.resume().await?;
+    let refused = ada.send(&id, "onto a wrong log").await?.expect(503);
+    assert!(refused.text.contains("restore"), "{}", refused.text);
+    server.stop().await?;
+
+    // With the right one all of it is made again.
+    copy_events(right.path(), server.data())?;
+    server.resume().await?;
+    assert_eq!(ada.messages(&id).await?, all);
     server.stop().await?;
 
     // Somebody wrote on the early one: it is longer than the right one, and another.

@@ -48,6 +48,12 @@ impl DataFolder {
             .write(true)
             .open(path.join("lock"))
             .map_err(unusable)?;
+        if others_may_read(path) {
+            tracing::warn!(
+                folder = %path.display(),
+                "other users of this machine may read the data folder: chmod 700 it"
+            );
+        }
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), vfs, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Unavailable(format!(
@@ -72,6 +78,17 @@ impl DataFolder {
             schema,
         }
     }
+}
+
+#[cfg(unix)]
+fn others_may_read(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn others_may_read(_: &Path) -> bool {
+    false
 }
 
 /// Makes a folder and those above it, so that they survive the loss of power: SQLite syncs the names

@@ -28,7 +28,7 @@ fn another_number_of_partitions_is_refused() {
     let refused = sentence(open(folder.path(), settings(8)));
     assert!(
         refused.ends_with(
-            "chat.events has 4 partitions and the settings say 8; a log keeps its number of partitions"
+            "chat.events has 4 partitions and the settings say 8: a log keeps its number of partitions, so set partitions to it"
         ),
         "{refused}"
     );

@@ -14,6 +14,10 @@ export interface HeadsOptions {
 
 /** `heads` come in several frames, with `left` after them, and none says that it is the last: time does. */
 const SETTLE_MS = 1_000;
+/** After a full frame another one comes; it may take as long as a network takes. */
+const NEXT_FRAME_MS = 60_000;
+const FULL_FRAME = 200;
+const ALL_HEADS = 500;
 
 /**
  * Follows the `heads` of one session and decides from which position the next one may resume: from this
@@ -27,6 +31,7 @@ export class Heads {
   /** Of the last frame. */
   #behind = false;
   #partial = false;
+  #full = false;
   #timer: unknown;
 
   constructor(private readonly options: HeadsOptions) {}
@@ -57,7 +62,9 @@ export class Heads {
   }
 
   frame(frame: Frame): void {
-    for (const head of (frame['items'] as Head[] | undefined) ?? []) {
+    const items = (frame['items'] as Head[] | undefined) ?? [];
+    this.#full = items.length >= FULL_FRAME && this.#named.size + items.length < ALL_HEADS;
+    for (const head of items) {
       // Bounded by the interface: heads name 500 in all.
       this.#named.add(head.conversation_id);
       this.name(head.conversation_id);
@@ -70,18 +77,17 @@ export class Heads {
 
   #wait(): void {
     this.options.clock.clearTimeout(this.#timer);
-    this.#timer = this.options.clock.setTimeout(() => this.#settle(), SETTLE_MS);
+    this.#timer = this.options.clock.setTimeout(() => this.#settle(), this.#full ? NEXT_FRAME_MS : SETTLE_MS);
   }
 
   #settle(): void {
     this.#timer = undefined;
     const [behind, partial] = [this.#behind, this.#partial];
+    // Heads of partitions that lag follow: until then nobody knows what is gone, and nothing is covered.
     const gone = behind || partial ? [] : [...(this.#unnamed ?? [])];
-    // Heads that follow for a partition that was behind say nothing of the others.
-    this.#unnamed = null;
+    if (!behind) this.#unnamed = null;
     for (const id of gone) this.options.onGone(id);
     if (partial) this.options.onPartial(this.#named);
-    // A partition that was behind is not covered by the welcome's position until its heads have followed.
     if (!behind && this.#position !== null) this.options.onCovered(this.#position);
     this.#named.clear();
   }

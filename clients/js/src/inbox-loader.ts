@@ -30,6 +30,9 @@ export class InboxLoader {
   #loadingMore = false;
   #unknown = new Map<string, number>();
   #describing = false;
+  /** Pages under way, and what was left meanwhile: an older answer must not bring it back. */
+  #asking = 0;
+  #left = new Set<string>();
 
   constructor(private readonly options: InboxLoaderOptions) {}
 
@@ -54,11 +57,26 @@ export class InboxLoader {
     if (this.#wanted) this.load().catch((error: unknown) => this.options.onError(error));
   }
 
+  /** This conversation was left. */
+  forget(id: string): void {
+    if (this.#asking > 0) this.#left.add(id);
+  }
+
+  async #page(query: { cursor?: string; limit: number }): ReturnType<Rest['conversations']> {
+    this.#asking++;
+    try {
+      const page = await this.options.rest.conversations(query);
+      return { ...page, items: page.items.filter((item) => !this.#left.has(item.id)) };
+    } finally {
+      if (--this.#asking === 0) this.#left.clear();
+    }
+  }
+
   async more(): Promise<boolean> {
     if (this.#next === null || this.#loadingMore) return false;
     this.#loadingMore = true;
     try {
-      const page = await this.options.rest.conversations({ cursor: this.#next, limit: PAGE });
+      const page = await this.#page({ cursor: this.#next, limit: PAGE });
       this.#take(page.items);
       this.#next = page.next;
       return this.#next !== null;
@@ -83,7 +101,7 @@ export class InboxLoader {
     const newest = this.#loaded ? this.options.inbox.list()[0]?.active_at : undefined;
     let cursor: string | undefined;
     for (let count = 0; count < MAX_PAGES; count++) {
-      const page = await this.options.rest.conversations({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
+      const page = await this.#page({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
       this.#take(page.items);
       if (!this.#loaded) this.#next = page.next;
       this.#loaded = true;

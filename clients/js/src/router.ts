@@ -143,6 +143,7 @@ export class FrameRouter {
     views.forget(id);
     open.drop(id);
     inbox.remove(id);
+    this.parts.loader.forget(id);
     if (!known) return;
     events.emit('left', id);
     events.emit('inbox', null);

@@ -261,3 +261,36 @@ test('a server that knows nothing of a position names all, and what it does not 
   await clock.advance(5_000);
   assert.deepEqual(client.inbox.list().map((view) => view.id), ['c1']);
 });
+
+test('after a full frame of heads the next is waited for', async () => {
+  const { clock, server } = await online({}, withRoom);
+  const items = Array.from({ length: 200 }, (_, count) => ({ conversation_id: `r${count}`, head_rev: 1, head_seq: 0, unread: 0, read: 0 }));
+  server.heads = () => [{ type: 'heads', items, more: false }];
+  server.socket.drop(1006);
+  await clock.advance(5_000);
+  server.socket.drop(1006);
+  await clock.advance(5_000);
+  assert.equal(server.socket.frames[0]?.['since'], 'p1', 'another frame belongs to the welcome');
+  server.socket.push({ type: 'heads', items: items.slice(0, 3), more: false });
+  await clock.advance(2_000);
+  server.socket.drop(1006);
+  await clock.advance(5_000);
+  assert.equal(server.socket.frames[0]?.['since'], 'p3');
+});
+
+test('nothing is gone while partitions are behind', async () => {
+  const { clock, server, client } = await online({}, (s) => { s.room('c1'); s.room('c2'); s.room('c3'); });
+  await client.loadInbox();
+  const head = (id: string) => ({ conversation_id: id, head_rev: 1, head_seq: 0, unread: 0, read: 0 });
+  server.onFrame = (socket, frame) => frame.type === 'hello' && frame['since'] !== undefined && (socket.push({ type: 'error', ref: 'hello', code: 'bad_position', detail: 'unknown', retry: 'no' }), true);
+  server.heads = () => [{ type: 'heads', items: [], more: false, behind: true }];
+  server.socket.drop(1006);
+  await clock.advance(5_000);
+  server.socket.push({ type: 'heads', items: [head('c1')], more: false, behind: true });
+  await clock.advance(5_000);
+  const ids = () => client.inbox.list().map((view) => view.id).sort();
+  assert.deepEqual(ids(), ['c1', 'c2', 'c3']);
+  server.socket.push({ type: 'heads', items: [head('c2')], more: false });
+  await clock.advance(5_000);
+  assert.deepEqual(ids(), ['c1', 'c2'], 'what no partition named is gone');
+});

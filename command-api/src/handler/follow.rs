@@ -7,11 +7,12 @@ use tokio::{
     time::{Sleep, sleep, timeout},
 };
 use verbatim_ports::{
+    StoreError,
     follow::{FollowError, FollowedBatch, Follower},
     log::{LogError, RETRY_AFTER},
     source::{SourceError, check_source},
 };
-use verbatim_schemas::{Code, Problem};
+use verbatim_schemas::{Code, Problem, Src};
 
 use super::{Handler, measure};
 
@@ -98,9 +99,11 @@ impl Handler {
             return Ok(());
         }
         let mut found = Vec::new();
+        let ruled = self.ruled().await?;
         for partition in 0..self.log.layout().partitions {
-            match check_source(&*self.log, partition).await {
-                Err(SourceError::Log(error)) => return Err(error),
+            let ruled = ruled.iter().filter(|src| src.partition == partition).max().copied();
+            match check_source(&*self.log, partition, ruled).await {
+                Err(SourceError::Log(error @ LogError::Unavailable(_))) => return Err(error),
                 Err(error) => {
                     tracing::error!(
                         partition,
@@ -114,6 +117,26 @@ impl Handler {
         // Nobody else looks.
         let _ = self.sources.set(found);
         Ok(())
+    }
+
+    /// The records that history and the timeline's state include: where the timeline is lost they still say
+    /// what was ruled on.
+    async fn ruled(&self) -> Result<Vec<Src>, LogError> {
+        let unavailable = |error: StoreError| LogError::Unavailable(error.to_string());
+        let history = self.history.position().await.map_err(unavailable)?;
+        let generation = history.generation;
+        let of_history = history.offsets.into_iter();
+        let mut ruled: Vec<Src> =
+            of_history.map(|(partition, offset)| Src { generation, partition, offset }).collect();
+        if let Some(state) = &self.state {
+            for partition in 0..self.log.layout().partitions {
+                match state.checkpoint(partition).await {
+                    Ok(checkpoint) => ruled.extend(checkpoint.map(|checkpoint| checkpoint.src)),
+                    Err(error) => return Err(unavailable(error)),
+                }
+            }
+        }
+        Ok(ruled)
     }
 
     /// Whether a partition may be written on.

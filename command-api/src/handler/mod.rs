@@ -32,6 +32,8 @@ use tokio::sync::watch;
 use verbatim_ports::{
     clock::{Clock, Entropy},
     commands::{Command, Commands, Submitted},
+    conversations::ConversationStore,
+    history::HistoryStore,
     inbox::InboxCache,
     log::EventLog,
     source::SourceError,
@@ -50,6 +52,8 @@ use crate::{Config, Deps};
 pub(crate) struct Handler {
     log: Arc<dyn EventLog>,
     inbox: Arc<dyn InboxCache>,
+    history: Arc<dyn HistoryStore>,
+    state: Option<Arc<dyn ConversationStore>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     config: Config,
@@ -64,7 +68,7 @@ pub(crate) struct Handler {
 
 impl Handler {
     pub(crate) fn new(deps: &Deps, config: Config) -> Self {
-        let Deps { log, inbox, clock, entropy, .. } = deps.clone();
+        let Deps { log, inbox, history, state, clock, entropy, .. } = deps.clone();
         let partitions = log.layout().partitions;
         Self {
             limits: Limits::new(&config),
@@ -75,6 +79,8 @@ impl Handler {
             sources: OnceLock::new(),
             log,
             inbox,
+            history,
+            state,
             clock,
             entropy,
             config,

@@ -8,7 +8,7 @@ use verbatim_ports::{
 };
 
 use super::{Ruler, changes::Changes};
-use crate::runner::{Ended, Task, check_end, check_place};
+use crate::runner::{Ended, Task, check_place};
 
 impl Ruler<'_> {
     /// Brings the store to the timeline's end. Memory is bounded by a batch.
@@ -32,10 +32,7 @@ impl Ruler<'_> {
             follower = Follower::resume(self.log, partition, None).await?;
             self.fold_to(task, &mut follower, end).await?;
         }
-        if let Some(last) = self.last() {
-            check_end(self.log, self.partition, last).await?;
-        }
-        check_source(self.log, self.partition).await?;
+        check_source(self.log, self.partition, self.last()).await?;
         Ok(())
     }
 

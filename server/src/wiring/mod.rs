@@ -16,7 +16,7 @@ use verbatim_command_api::CommandApi;
 use verbatim_domain::Position;
 use verbatim_gateway::{Gateway, GatewayDeps};
 use verbatim_ports::{auth::Authenticator, log::Stream};
-use verbatim_projectors::{Handle, Projectors};
+use verbatim_projectors::{Handle, Projectors, runner::State};
 use verbatim_query_api::QueryApi;
 
 use crate::serve::{Services, Shell};
@@ -50,7 +50,7 @@ pub async fn start_on(shell: Arc<Shell>, vfs: Option<String>) -> anyhow::Result<
     // when sockets and requests are gone.
     let (stay, told) = watch::channel(false);
     let projectors = Arc::new(start_projectors(&stores, told));
-    catch_up(&stores).await?;
+    catch_up(&stores, &projectors).await?;
     let commands = command_api(&stores, &auth, &shell);
     let gateway = Arc::new(Gateway::new(
         settings::gateway(&config),
@@ -142,7 +142,7 @@ async fn stop(mut tasks: Tasks, projectors: Arc<Handle>, shell: Arc<Shell>) -> a
 /// Waits until everything that was proposed before the start is ruled on and in the inbox. After a power
 /// cut the timeline may have lost rulings that sockets had seen; whoever came back before they are made
 /// again would get them twice.
-async fn catch_up(stores: &Stores) -> anyhow::Result<()> {
+async fn catch_up(stores: &Stores, projectors: &Handle) -> anyhow::Result<()> {
     let layout = stores.log.layout();
     let mut all = Position { generation: layout.generation, ..Position::default() };
     for partition in 0..layout.partitions {
@@ -151,9 +151,19 @@ async fn catch_up(stores: &Stores) -> anyhow::Result<()> {
             all.include(layout.src(partition, last));
         }
     }
-    if let Err(error) = stores.inbox.reach(&all, READY_WITHIN).await {
-        tracing::warn!("not all of chat.events is ruled on yet: {error}");
+    let stopped = || {
+        let partitions = projectors.status().into_iter().flat_map(|status| status.partitions);
+        partitions.into_iter().any(|partition| matches!(partition.state, State::Stopped { .. }))
+    };
+    for _ in 0..READY_WITHIN.as_secs() {
+        if stores.inbox.reach(&all, Duration::from_secs(1)).await.is_ok() {
+            return Ok(());
+        }
+        if stopped() {
+            break;
+        }
     }
+    tracing::warn!("not all of chat.events is ruled on yet; see /v1/health/ready");
     Ok(())
 }
 
@@ -171,6 +181,7 @@ fn command_api(stores: &Stores, auth: &Arc<dyn Authenticator>, shell: &Shell) ->
             log: stores.log.clone(),
             inbox: stores.inbox.clone(),
             history: stores.history.clone(),
+            state: Some(stores.conversations.clone()),
             auth: auth.clone(),
             clock: stores.clock.clone(),
             entropy: stores.entropy.clone(),

@@ -58,7 +58,8 @@ pub fn open(folder: &Path, partitions: u32, vfs: Option<String>) -> anyhow::Resu
     let log = opened(
         "the log",
         EmbeddedLog::open(&folder, settings, &clock),
-        "restore chat.events.db from a copy; chat.timeline.db alone may be deleted, it is ruled again",
+        "if chat.timeline.db is what is damaged, delete chat.timeline.db*, it is ruled again; chat.events.db \
+         must be restored from a copy",
     )?;
     let layout = log.layout();
     let conversations = opened(

@@ -272,7 +272,7 @@ impl HistoryStore for History {
         &self,
         partition: u32,
     ) -> Result<Option<(Checkpoint, InboxRows)>, StoreError> {
-        let (into, mut parts) = mpsc::channel(PARTS);
+        let (into, parts) = mpsc::channel(PARTS);
         let (begin, begun) = oneshot::channel();
         let version = self.versions.live();
         let read = blocking(move || {
@@ -280,11 +280,10 @@ impl HistoryStore for History {
                 let checkpoint = read::checkpoint(reads, partition)?;
                 // Else nobody takes it any more, or there is nothing to take.
                 if begin.send(checkpoint).is_ok() && checkpoint.is_some() {
-                    let give = |rows| into.blocking_send(Ok(rows)).is_ok();
-                    if let Err(failure) = read::warm::inbox_rows(reads, partition, give) {
-                        // Whoever took the rows until here may have gone.
-                        let _ = into.blocking_send(Err(failure.into()));
-                    }
+                    let give = |rows| into.blocking_send(Ok(Some(rows))).is_ok();
+                    let end = read::warm::inbox_rows(reads, partition, give);
+                    // Whoever took the rows until here may have gone.
+                    let _ = into.blocking_send(end.map(|()| None).map_err(StoreError::from));
                 }
                 Ok(())
             })
@@ -292,8 +291,13 @@ impl HistoryStore for History {
         let read = tokio::spawn(read);
         match begun.await {
             Ok(checkpoint) => {
-                let parts = stream::poll_fn(move |context| parts.poll_recv(context)).boxed();
-                Ok(checkpoint.map(|checkpoint| (checkpoint, parts)))
+                let parts = stream::try_unfold(parts, async |mut parts| {
+                    // Only what says that it is the end is one: a reader may have died.
+                    let gone = || StoreError::Unavailable("the reading of the rows ended".into());
+                    let part = parts.recv().await.ok_or_else(gone)??;
+                    Ok(part.map(|rows| (rows, parts)))
+                });
+                Ok(checkpoint.map(|checkpoint| (checkpoint, parts.boxed())))
             }
             // It failed before it began.
             Err(_) => match read.await {

@@ -1,6 +1,6 @@
 //! Reading a log beside the process that writes it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use verbatim_ports::{
@@ -17,6 +17,16 @@ use crate::embedded::sqlite::{Database, Failure};
 pub struct LogReader {
     connection: Connection,
     layout: Layout,
+    path: PathBuf,
+    /// Whether it was opened while nobody wrote it.
+    unwritten: bool,
+}
+
+/// The WAL of a database.
+fn wal(path: &Path) -> PathBuf {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    wal.into()
 }
 
 impl LogReader {
@@ -38,12 +48,13 @@ impl LogReader {
                 database.path.display()
             )));
         }
+        let unwritten = !wal(&database.path).exists();
         let connection = database.reader_of_any_folder()?;
         let layout = tables::layout(&connection).map_err(Failure::from)?;
         let layout = layout.ok_or_else(|| {
             StoreError::Corrupt(format!("{} has no layout", database.path.display()))
         })?;
-        Ok(Self { connection, layout })
+        Ok(Self { connection, layout, path: database.path, unwritten })
     }
 
     /// How the stream is laid out.
@@ -65,6 +76,15 @@ impl LogReader {
     /// # Errors
     /// [`StoreError::Corrupt`] when a record below `end` is missing.
     pub fn read(&self, partition: u32, from: u64, end: u64) -> Result<Vec<Record>, StoreError> {
-        Ok(tables::read(&self.connection, partition, from, end)?)
+        tables::read(&self.connection, partition, from, end).map_err(|error| {
+            let error = StoreError::from(error);
+            // It was read as a file that nobody writes, because there was no WAL.
+            if self.unwritten && wal(&self.path).exists() {
+                return StoreError::Unavailable(
+                    "a server began to write the log while it was read: start again".into(),
+                );
+            }
+            error
+        })
     }
 }

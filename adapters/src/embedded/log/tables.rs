@@ -44,8 +44,10 @@ pub(super) fn claim(
         if found.partitions == wanted.partitions {
             return Ok(found);
         }
-        return Err(StoreError::Corrupt(format!(
-            "{} has {} partitions and the settings say {}; a log keeps its number of partitions",
+        // Nothing is damaged: a setting is.
+        return Err(StoreError::Unavailable(format!(
+            "{} has {} partitions and the settings say {}: a log keeps its number of partitions, so set \
+             partitions to it",
             stream.name(),
             found.partitions,
             wanted.partitions

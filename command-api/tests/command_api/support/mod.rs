@@ -78,6 +78,7 @@ impl World {
             log: Arc::new(log.clone()),
             inbox: inbox.clone(),
             history: history.clone(),
+            state: None,
             auth: Arc::new(FakeAuth),
             clock: clock.clone(),
             entropy: entropy.clone(),
