@@ -49,7 +49,7 @@ where
             return Err(Code::UnsupportedMediaType.into());
         }
         let bytes = read(request).await?;
-        Ok(Self(strict::parse(&bytes)?))
+        Ok(Self(strict::parse_object(&bytes)?))
     }
 }
 

@@ -64,7 +64,7 @@ macro_rules! client_frames {
             /// Reads a frame of a known type.
             fn parse_as(frame_type: &str, text: &str) -> Option<Result<Self, Problem>> {
                 match frame_type {
-                    $($name => Some(strict::parse(text.as_bytes()).map(Self::$frame)),)*
+                    $($name => Some(strict::parse_object(text.as_bytes()).map(Self::$frame)),)*
                     _ => None,
                 }
             }

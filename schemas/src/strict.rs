@@ -12,16 +12,22 @@ use crate::{
     error::{Code, Problem},
 };
 
+/// As [`parse`], of an object: the parser itself would take a list of the fields' values, too.
+pub fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let object = bytes.trim_ascii_start().first().is_none_or(|first| *first == b'{');
+    if object {
+        return parse(bytes);
+    }
+    parse::<IgnoredAny>(bytes)?;
+    Err(Problem::invalid("body", "must be an object"))
+}
+
 /// Parses what a client sent, or says what is wrong with it: `malformed`, `unknown_field`, or
 /// `invalid` with the field's path.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes)
         .map_err(|_| Problem::new(Code::Malformed).detail("send UTF-8"))?;
     check(text)?;
-    // The parser would take a list of the fields' values, too.
-    if !text.trim_ascii_start().starts_with('{') {
-        return Err(Problem::invalid("body", "must be an object"));
-    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

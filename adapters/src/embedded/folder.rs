@@ -48,13 +48,14 @@ impl DataFolder {
             .write(true)
             .open(path.join("lock"))
             .map_err(unusable)?;
-        if others_may_read(path) {
-            tracing::warn!(
-                folder = %path.display(),
-                "other users of this machine may read the data folder: chmod 700 it"
-            );
-        }
         match lock.try_lock() {
+            Ok(()) if others_may_read(path) => {
+                tracing::warn!(
+                    folder = %path.display(),
+                    "other users of this machine may read the data folder: chmod 700 it"
+                );
+                Ok(Self { path: path.to_owned(), vfs, _lock: lock })
+            }
             Ok(()) => Ok(Self { path: path.to_owned(), vfs, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Unavailable(format!(
                 "data folder {} is in use by another process",

@@ -137,3 +137,12 @@ fn compacting_leaves_strings_alone() {
     let json = "{ \"a b\" : [ 1 ,\n\t\"c \\\" d\\\\\" ] ,\r \"e\" : \"\\u0020\" }";
     assert_eq!(compact(json), "{\"a b\":[1,\"c \\\" d\\\\\"],\"e\":\"\\u0020\"}");
 }
+
+#[test]
+fn a_list_of_the_values_is_no_object() {
+    let list = br#"[1,null,null,null]"#;
+    let refused = parse_object::<Outer>(list).unwrap_err();
+    assert_eq!((refused.code, refused.field.as_deref()), (Code::Invalid, Some("body")));
+    assert!(parse_object::<Outer>(br#" {"number":1}"#).is_ok());
+    assert_eq!(parse_object::<Outer>(b"").unwrap_err().code, Code::Malformed);
+}
