@@ -13,7 +13,10 @@ async fn g1_a_full_disk_refuses_sends_and_readiness_and_nothing_is_lost() -> Res
     let ada = Client::sign_in_at(&house.base(), "ada", json!({})).await?;
     let anyone = Client::anonymous(&house.base());
     let id = ada.direct("bob").await?;
-    ada.send(&id, "room").await?.expect(201);
+    // In history, too, before nothing can be written any more.
+    let mut reader = ada.clone();
+    reader.after = Some(ada.send(&id, "room").await?.expect(201).position());
+    assert_eq!(reader.messages(&id).await?.len(), 1);
     anyone.get("/v1/health/ready").await?.expect(200);
 
     house.disk().full(true);
