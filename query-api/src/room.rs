@@ -1,4 +1,4 @@
-//! How much answers may hold until they are sent: a client that asks and does not read costs at most
+//! How much pages may hold until they are sent: a client that asks and does not read costs at most
 //! its share.
 
 use std::{
@@ -21,7 +21,7 @@ const SMALL: usize = 16 * 1024;
 /// When there may be room again, in milliseconds.
 const RETRY_AFTER_MS: u64 = 1_000;
 
-/// Room for answers that are under way.
+/// Room for pages that are under way.
 pub(crate) struct AnswerRoom {
     most: usize,
     most_of_one: usize,

@@ -1,7 +1,5 @@
 //! Users whose next socket comes while the last one goes.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
@@ -35,11 +33,20 @@ async fn whoever_reconnects_stays_online() -> Result<()> {
     for name in &names {
         clients.push(Client::sign_in(&server, name).await?);
     }
-    let members: Vec<&str> = names.iter().map(String::as_str).collect();
+    let last = Client::sign_in(&server, "last").await?;
+    let members: Vec<&str> = names.iter().map(String::as_str).chain(["last"]).collect();
     viewer.group(&members).await?;
+    let mut watching = Socket::open(&viewer).await?;
+    watching.ask(json!({"type": "watch", "users": ["last"]})).await?;
+    let leaving = Socket::open(&last).await?;
+    let told = |online: bool| {
+        move |frame: &Value| frame["type"] == "presence" && frame["online"] == online
+    };
+    watching.wait_for(told(true)).await?;
     let sockets = try_join_all(clients.iter().map(reconnect)).await?;
-    // Longer than a user without a socket still counts as online.
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    // Whoever went before is told of no later than who goes last.
+    leaving.close().await?;
+    watching.wait_for(told(false)).await?;
     let query: Vec<String> = names.iter().map(|name| format!("user={name}")).collect();
     let path = format!("/v1/presence?{}", query.join("&"));
     let seen = viewer.get(&path).await?.expect(200).json();

@@ -9,7 +9,7 @@ use verbatim_schemas::{
     rest::{Cursor, Page, Presence},
 };
 
-use crate::{inside::Included, page::answer, state::State};
+use crate::{inside::Included, state::State};
 
 pub(crate) async fn handle(
     extract::State(state): extract::State<State>,
@@ -32,7 +32,7 @@ pub(crate) async fn handle(
     let items =
         asked.into_iter().map(|user| found.get(&user).cloned().unwrap_or_else(|| stranger(user)));
     let page: Page<Presence, Cursor> = Page { items: items.collect(), next: None };
-    Ok(answer(page, &position))
+    state.room.answer(&actor.user, &page, &position)
 }
 
 /// Whoever shares no conversation with the caller looks like a user who never was.

@@ -6,7 +6,7 @@ use verbatim_schemas::UserId;
 
 use crate::{
     inside::Inside,
-    page::{answer, cut, one_more},
+    page::{cut, one_more},
     state::State,
 };
 
@@ -20,7 +20,7 @@ pub(crate) async fn handle(
     let history = &state.deps.history;
     let members = history.members(&grant, after.as_ref(), one_more(paging.limit)).await?;
     let page = cut(members, paging.limit, |member| cursor(member.user_id.as_str().as_bytes()));
-    Ok(answer(page, &position))
+    state.room.answer(grant.actor(), &page, &position)
 }
 
 /// The cursor of lists in the order of user ids holds the last one.

@@ -6,7 +6,7 @@ use verbatim_http::{CursorPaging, Refusal, paging::cursor};
 use super::list_members::user_of;
 use crate::{
     inside::Inside,
-    page::{answer, cut, one_more},
+    page::{cut, one_more},
     state::State,
 };
 
@@ -21,7 +21,7 @@ pub(crate) async fn handle(
     let (public_up_to, most) = (state.config.receipts_public_members, one_more(paging.limit));
     let receipts = history.receipts(&grant, public_up_to, after.as_ref(), most).await?;
     let page = cut(receipts, paging.limit, |receipt| cursor(receipt.user_id.as_str().as_bytes()));
-    Ok(answer(page, &position))
+    state.room.answer(grant.actor(), &page, &position)
 }
 
 #[cfg(test)]

@@ -82,16 +82,22 @@ impl Claims {
         };
         let mut roles = Roles::default();
         for name in names {
-            match name.as_str().ok_or(Refusal::Roles)? {
-                "moderator" => roles.moderator = true,
-                "analyst" => roles.analyst = true,
-                "auditor" => roles.auditor = true,
-                "service" => roles.service = true,
-                _ => {}
-            }
+            allow(&mut roles, name.as_str().ok_or(Refusal::Roles)?);
         }
         Ok(roles)
     }
+}
+
+/// Adds a role; false where there is none of that name.
+pub(super) fn allow(roles: &mut Roles, name: &str) -> bool {
+    match name {
+        "moderator" => roles.moderator = true,
+        "analyst" => roles.analyst = true,
+        "auditor" => roles.auditor = true,
+        "service" => roles.service = true,
+        _ => return false,
+    }
+    true
 }
 
 /// A NumericDate (RFC 7519, section 2): seconds since 1970, with or without a fraction.

@@ -7,15 +7,12 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use verbatim_http::{Mount, Refusal, StrictJson};
-use verbatim_ports::clock::Clock;
+use verbatim_ports::{auth::Roles, clock::Clock};
 use verbatim_schemas::rest::{CreateDevToken, DevToken};
 use verbatim_schemas::routes::{self, Service};
 use verbatim_schemas::{Code, Problem};
 
-use super::dev::DevTokens;
-
-/// What a token may allow beyond being a user.
-const ROLES: [&str; 4] = ["moderator", "analyst", "auditor", "service"];
+use super::{claims, dev::DevTokens};
 
 /// The route. Mount it in development mode only: it asks nobody for anything.
 pub fn router(tokens: DevTokens, clock: Arc<dyn Clock>) -> Router {
@@ -34,8 +31,9 @@ fn mint(
     if !headers.get(header::HOST).is_none_or(names_this_machine) {
         return Err(Problem::new(Code::Forbidden).detail("ask on a loopback address or localhost"));
     }
-    if let Some(index) = wanted.roles.iter().position(|role| !ROLES.contains(&role.as_str())) {
-        let detail = format!("must be one of {}", ROLES.join(", "));
+    let unknown = |role: &String| !claims::allow(&mut Roles::default(), role);
+    if let Some(index) = wanted.roles.iter().position(unknown) {
+        let detail = "must be moderator, analyst, auditor or service";
         return Err(Problem::invalid(format!("roles[{index}]"), detail));
     }
     let device = wanted.device.clone().unwrap_or_default();

@@ -1,9 +1,11 @@
 //! Query strings and ids in paths.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt, net::TcpSocket};
+use tokio::{io::AsyncWriteExt, net::TcpSocket, time::timeout};
 use verbatim_tests::{Socket, crowd::NO_RATES, new_id};
 
 use super::target::{Target, refused};
@@ -170,8 +172,13 @@ async fn g9_answers_that_are_not_read_are_bounded() -> Result<()> {
     let bob = verbatim_tests::Client::sign_in(&target.server, "bob").await?;
     bob.get(&path).await?.expect(200);
     drop(unread);
-    while target.ada.get(&path).await?.status != 200 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    // The server finds out about each connection by itself.
+    let served = async {
+        while target.ada.get(&path).await?.status != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        anyhow::Ok(())
+    };
+    timeout(Duration::from_secs(60), served).await.context("room does not come back")??;
     target.serves().await
 }

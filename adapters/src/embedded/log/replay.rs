@@ -1,6 +1,6 @@
 //! Reading a log beside the process that writes it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::Connection;
 use verbatim_ports::{
@@ -17,16 +17,9 @@ use crate::embedded::sqlite::{Database, Failure};
 pub struct LogReader {
     connection: Connection,
     layout: Layout,
-    path: PathBuf,
+    database: Database,
     /// Whether it was opened while nobody wrote it.
     unwritten: bool,
-}
-
-/// The WAL of a database.
-fn wal(path: &Path) -> PathBuf {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    wal.into()
 }
 
 impl LogReader {
@@ -48,13 +41,13 @@ impl LogReader {
                 database.path.display()
             )));
         }
-        let unwritten = !wal(&database.path).exists();
+        let unwritten = !database.has_wal();
         let connection = database.reader_of_any_folder()?;
         let layout = tables::layout(&connection).map_err(Failure::from)?;
         let layout = layout.ok_or_else(|| {
             StoreError::Corrupt(format!("{} has no layout", database.path.display()))
         })?;
-        Ok(Self { connection, layout, path: database.path, unwritten })
+        Ok(Self { connection, layout, database, unwritten })
     }
 
     /// How the stream is laid out.
@@ -79,7 +72,7 @@ impl LogReader {
         tables::read(&self.connection, partition, from, end).map_err(|error| {
             let error = StoreError::from(error);
             // It was read as a file that nobody writes, because there was no WAL.
-            if self.unwritten && wal(&self.path).exists() {
+            if self.unwritten && self.database.has_wal() {
                 return StoreError::Unavailable(
                     "a server began to write the log while it was read: start again".into(),
                 );

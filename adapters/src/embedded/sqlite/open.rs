@@ -101,6 +101,13 @@ impl Database {
         open().map_err(|failure| self.named(failure.into()))
     }
 
+    /// Whether a WAL lies beside the file: somebody writes it, or did not close it in good order.
+    pub fn has_wal(&self) -> bool {
+        let mut wal = self.path.as_os_str().to_owned();
+        wal.push("-wal");
+        PathBuf::from(wal).exists()
+    }
+
     /// As [`Self::reader`], also in a folder that can't be written, as long as no WAL lies beside the
     /// file: it was closed in good order then, and nobody writes it.
     ///
@@ -111,9 +118,7 @@ impl Database {
             Ok(connection) => return Ok(connection),
             Err(failed) => failed,
         };
-        let mut wal = self.path.as_os_str().to_owned();
-        wal.push("-wal");
-        if self.vfs.is_some() || PathBuf::from(wal).exists() {
+        if self.vfs.is_some() || self.has_wal() {
             return Err(failed);
         }
         let Some(path) = self.path.to_str() else { return Err(failed) };
