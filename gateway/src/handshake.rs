@@ -15,7 +15,9 @@ use hyper::upgrade::Upgraded;
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
-use verbatim_http::{ClientAddr, ConnectionPermit, bearer, caller::refused, problem_response};
+use verbatim_http::{
+    ClientAddr, ConnectionPermit, Held, bearer, caller::refused, problem_response,
+};
 use verbatim_ports::auth::Actor;
 use verbatim_schemas::{Code, Problem};
 
@@ -175,23 +177,22 @@ fn origin_allowed(allowed: &[String], headers: &HeaderMap) -> bool {
 
 /// The stream under an upgraded connection, and what was read behind the request.
 fn transport(upgraded: Upgraded) -> Option<(Transport, Bytes)> {
-    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => return Some((Transport::Plain(parts.io.into_inner()), parts.read_buf)),
+    let upgraded = match upgraded.downcast::<TokioIo<Held<TcpStream>>>() {
+        Ok(parts) => {
+            return Some((Transport::Plain(parts.io.into_inner().into_inner()?), parts.read_buf));
+        }
         Err(upgraded) => upgraded,
     };
-    let upgraded = match upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() {
+    let upgraded = match upgraded.downcast::<TokioIo<Held<TlsStream<TcpStream>>>>() {
         Ok(parts) => {
-            return Some((Transport::Tls(Box::new(parts.io.into_inner())), parts.read_buf));
+            let stream = parts.io.into_inner().into_inner()?;
+            return Some((Transport::Tls(Box::new(stream)), parts.read_buf));
         }
         Err(upgraded) => upgraded,
     };
     // A server that finds out the version of HTTP by itself has put the stream into another.
-    let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-        Ok(parts) => return Some((Transport::Plain(parts.io.into_inner()), parts.read_buf)),
-        Err(upgraded) => upgraded,
-    };
-    let parts = auto::upgrade::downcast::<TokioIo<TlsStream<TcpStream>>>(upgraded).ok()?;
-    Some((Transport::Tls(Box::new(parts.io.into_inner())), parts.read_buf))
+    let parts = auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded).ok()?;
+    Some((Transport::Plain(parts.io.into_inner()), parts.read_buf))
 }
 
 #[cfg(test)]

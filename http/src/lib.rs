@@ -16,6 +16,7 @@
 //! | [`position`] | read-your-writes |
 //! | [`command`] | what commands take: idempotency, `respond-async` |
 //! | [`documents`] | OpenAPI, AsyncAPI and the page for people |
+//! | [`held`] | streams that can be answered on after the server gave them up |
 //! | [`fallback`] | unknown routes and wrong methods |
 //!
 //! [`Layout`]: verbatim_ports::log::Layout
@@ -25,6 +26,7 @@ pub mod caller;
 pub mod command;
 pub mod documents;
 pub mod fallback;
+pub mod held;
 pub mod mount;
 pub mod paging;
 pub mod path;
@@ -37,6 +39,7 @@ pub use caller::{Caller, ClientAddr, ConnectionPermit, bearer};
 pub use command::{IdempotencyKey, RespondAsync, mark_duplicate};
 pub use documents::documents_router;
 pub use fallback::with_fallbacks;
+pub use held::{Held, Holder};
 pub use mount::Mount;
 pub use paging::{CursorPaging, RevPaging, SeqPaging};
 pub use path::{ConversationPath, NewConversationPath, UserPath};

@@ -69,7 +69,7 @@ export class VerbatimClient {
       maxGap: options.maxGap,
       followAll: options.followAll,
     });
-    this.#loader = new InboxLoader({ clock, rest: this.rest, inbox: this.inbox, onItem: (item) => this.#router.inboxItem(item), onChange: () => this.events.emit('inbox', null), onError });
+    this.#loader = new InboxLoader({ clock, rest: this.rest, inbox: this.inbox, onItem: (item) => this.#router.inboxItem(item), onGone: (id) => this.#router.left(id), onChange: () => this.events.emit('inbox', null), onError });
     this.#open = new OpenConversations({ rest: this.rest, inbox: this.inbox, sync: this.#sync, onChange: changed, onError, onEvict: (id) => this.#views.unview(id) });
     this.#outbox = new Outbox({
       clock,

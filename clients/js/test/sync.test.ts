@@ -219,6 +219,40 @@ test('heads that could not name all make open copies ask', async () => {
   assert.deepEqual(texts(client), ['missed']);
 });
 
+test('what was left while heads could not name all is found by asking', async () => {
+  const { clock, server, client, errors } = await online({}, (server) => {
+    server.room('c1');
+    server.room('c2');
+    server.room('c3');
+  });
+  await client.loadInbox();
+  server.socket.drop(1006);
+  server.rooms.delete('c2');
+  server.rooms.delete('c3');
+  // All is new to the client, and more than heads hold: c1 is on a page, c2 is not, and c3 can't be asked for.
+  const answer = server.onFrame;
+  server.onFrame = (socket, frame) => {
+    if (frame.type !== 'hello') return answer(socket, frame);
+    socket.push({ type: 'welcome', session_id: 's', user_id: 'ann', device: 'default', position: 'later', resumed: false, server_time: '2026-01-01T00:00:00.000Z', limits: {}, ping_interval_ms: 30_000 });
+    socket.push({ type: 'heads', items: [], more: true });
+    return true;
+  };
+  server.onCall = (call) => (call.path === '/v1/conversations/c3' ? { status: 403, body: { code: 'forbidden', detail: 'no', retry: 'no' } } : undefined);
+  await clock.advance(5_000);
+  const listed = () => client.inbox.list().map((view) => view.id).sort();
+  assert.deepEqual(listed(), ['c1', 'c3'], 'c2 is gone, and nothing is dropped on another answer');
+  assert.deepEqual(errors, ['forbidden']);
+  // It was not settled, so it is not covered: the next socket asks from before.
+  server.onCall = () => undefined;
+  server.socket.drop(1006);
+  await clock.advance(5_000);
+  assert.equal(server.socket.frames[0]?.['since'], 'p1');
+  assert.deepEqual(listed(), ['c1']);
+  server.socket.drop(1006);
+  await clock.advance(5_000);
+  assert.equal(server.socket.frames[0]?.['since'], 'later');
+});
+
 test('a program that follows all gets each entry in order, also over a reconnection', async () => {
   const { clock, server, client } = await online({ followAll: true }, withRoom);
   const revs = record(client);

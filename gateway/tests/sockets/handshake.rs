@@ -134,6 +134,8 @@ async fn tls_carries_sockets() {
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let stream = TlsAcceptor::from(Arc::new(server)).accept(stream).await.unwrap();
+        // As the server's own accept loop has it.
+        let (stream, _holder) = verbatim_http::Held::new(stream);
         let service = hyper_util::service::TowerToHyperService::new(router);
         hyper::server::conn::http1::Builder::new()
             .serve_connection(hyper_util::rt::TokioIo::new(stream), service)

@@ -14,10 +14,10 @@ use http::{HeaderMap, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use verbatim_http::{ConnectionPermit, problem_response};
+use verbatim_http::{ConnectionPermit, Held, problem_response};
 use verbatim_schemas::{Code, Problem};
 
 use super::Acceptor;
@@ -30,6 +30,9 @@ const HEAD_BUFFER: usize = 64 * 1024;
 /// How long sent data may stay untaken (RFC 5482). Above the time that a WebSocket's backlog may
 /// wait by default, so that a socket is closed by the gateway, with a reason.
 const STALLED: Duration = Duration::from_secs(60);
+
+/// How long an answer may take where no request was read.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Starts a task for a connection, or turns it away when there is no room.
 pub(super) fn admit(
@@ -77,6 +80,7 @@ async fn serve<S>(stream: S, service: Service, mut shutdown: Shutdown)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let (stream, holder) = Held::new(stream);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(service.acceptor.limits.header_timeout)
@@ -88,11 +92,19 @@ where
         outcome = connection.as_mut() => outcome,
         () = shutdown.begun() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            connection.as_mut().await
         }
     };
-    if let Err(error) = outcome {
-        tracing::debug!("connection: {error}");
+    let Err(error) = outcome else { return };
+    tracing::debug!("connection: {error}");
+    if let Some(mut stream) = holder.unanswered().filter(|_| error.is_timeout()) {
+        drop(connection);
+        let late = bare_answer("408 Request Timeout", &Code::Timeout.into());
+        let _ = tokio::time::timeout(LAST_WORD, async {
+            stream.write_all(late.as_bytes()).await?;
+            stream.shutdown().await
+        })
+        .await;
     }
 }
 
@@ -113,13 +125,18 @@ fn turn_away(stream: &TcpStream) {
     let problem = Problem::new(Code::Unavailable)
         .detail("too many connections: try again in a second")
         .retry_after_ms(1000);
-    let body = serde_json::to_string(&problem.body()).unwrap_or_default();
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
-         content-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    );
+    let answer = bare_answer("503 Service Unavailable\r\nretry-after: 1", &problem);
     let _ = stream.try_write(answer.as_bytes());
+}
+
+/// An answer where no request was read, after which the connection ends.
+fn bare_answer(status: &str, problem: &Problem) -> String {
+    let body = serde_json::to_string(&problem.body()).unwrap_or_default();
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// Puts the client's address into each request and hands it to the router.

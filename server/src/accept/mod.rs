@@ -16,7 +16,7 @@ use axum::Router;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use verbatim_http::BodyLimits;
+use verbatim_http::{BodyLimits, Held};
 
 pub use client_addr::TrustedProxies;
 pub use open_files::connections_allowed;
@@ -26,10 +26,10 @@ use crate::shutdown::Shutdown;
 use crate::tls::TlsFiles;
 
 /// The stream beneath a plain connection, for `hyper::upgrade::Upgraded::downcast`.
-pub type PlainIo = TokioIo<TcpStream>;
+pub type PlainIo = TokioIo<Held<TcpStream>>;
 
 /// The stream beneath a TLS connection, for `hyper::upgrade::Upgraded::downcast`.
-pub type TlsIo = TokioIo<tokio_rustls::server::TlsStream<TcpStream>>;
+pub type TlsIo = TokioIo<Held<tokio_rustls::server::TlsStream<TcpStream>>>;
 
 /// The first pause after a failed accept, doubled up to [`MAX_PAUSE`] while it fails.
 const MIN_PAUSE: Duration = Duration::from_millis(5);
@@ -44,7 +44,8 @@ pub struct AcceptLimits {
     pub connections: u32,
     /// Bytes of request line and headers; more answers 431.
     pub header_limit: usize,
-    /// Time for the headers to arrive; also how long an idle connection stays.
+    /// Time for the headers to arrive, after which 408 is answered; also how long an idle connection
+    /// stays.
     pub header_timeout: Duration,
     /// Time for the TLS handshake.
     pub handshake_timeout: Duration,

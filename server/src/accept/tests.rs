@@ -55,9 +55,12 @@ async fn upgrade(mut request: axum::extract::Request) -> axum::response::Respons
     tokio::spawn(async move {
         let upgraded = upgraded.await.unwrap();
         match upgraded.downcast::<PlainIo>() {
-            Ok(parts) => parts.io.into_inner().write_all(b"plain\n").await.unwrap(),
+            Ok(parts) => {
+                parts.io.into_inner().into_inner().unwrap().write_all(b"plain\n").await.unwrap()
+            }
             Err(upgraded) => {
-                let mut stream = upgraded.downcast::<TlsIo>().unwrap().io.into_inner();
+                let mut stream =
+                    upgraded.downcast::<TlsIo>().unwrap().io.into_inner().into_inner().unwrap();
                 stream.write_all(b"tls\n").await.unwrap();
                 stream.flush().await.unwrap();
                 stream.shutdown().await.unwrap();
@@ -142,12 +145,19 @@ async fn large_headers_get_their_code() {
 }
 
 #[tokio::test]
-async fn slow_headers_end_the_connection() {
+async fn slow_headers_are_told_so_and_silence_is_not() {
     let server = start(routes(), None, LIMITS).await;
-    for beginning in ["", "GET /address HTTP/1.1\r\nx-slow: "] {
-        let mut stream = connect(server.address).await;
-        assert_eq!(ask(&mut stream, beginning).await, "");
-    }
+    assert_eq!(ask(&mut connect(server.address).await, "").await, "");
+    let late = ask(&mut connect(server.address).await, "GET /address HTTP/1.1\r\nx-slow: ").await;
+    assert!(late.starts_with("HTTP/1.1 408 ") && late.contains("\"timeout\""), "{late}");
+    let whole = "GET /address HTTP/1.1\r\nhost: x\r\n\r\n";
+    let idle = ask(&mut connect(server.address).await, whole).await;
+    assert!(idle.ends_with("127.0.0.1"), "idle after an answer: {idle}");
+    let mut kept = connect(server.address).await;
+    kept.write_all(whole.as_bytes()).await.unwrap();
+    until(&mut kept, "127.0.0.1").await;
+    let second = ask(&mut kept, "GET").await;
+    assert!(second.starts_with("HTTP/1.1 408 "), "{second}");
 }
 
 #[tokio::test]
@@ -238,6 +248,17 @@ async fn tls_serves_and_upgrades() {
         let answer = ask(&mut stream, request).await;
         assert!(answer.starts_with(start) && answer.ends_with(end), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn slow_headers_over_tls_are_told_so() {
+    let certificate = certificate();
+    let server = start(routes(), Some(Arc::clone(&certificate.files)), LIMITS).await;
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = connect(server.address).await;
+    let mut stream = certificate.connector.connect(name, stream).await.unwrap();
+    let late = ask(&mut stream, "GET /address").await;
+    assert!(late.starts_with("HTTP/1.1 408 "), "{late}");
 }
 
 #[tokio::test]
