@@ -81,9 +81,13 @@ impl Gateway {
             tokio::spawn(presence::serve(shared.clone())),
             tokio::spawn(presence::keep_lease(shared.clone())),
         ];
-        let ends = tasks.map(Abort);
+        let mut tasks = tasks.map(Abort);
         shutdown.await;
-        drop(ends);
+        for task in &mut tasks {
+            task.0.abort();
+            // Gone, and with it what it held of the stores.
+            let _ended = (&mut task.0).await;
+        }
         presence::release(shared).await;
     }
 

@@ -98,7 +98,8 @@ pub struct InboxCursor {
 }
 
 /// What reads are served from. Every answer is of the live version; what a [`Grant`] does not show
-/// is not in it. A `limit` is kept exactly where there is as much: readers ask for one more than a
+/// is not in it. What takes a user in place of a grant ([`inbox`](Self::inbox), [`sharing`](Self::sharing)) is
+/// of that user's own memberships, and shows what they show: the caller passes who signed in. A `limit` is kept exactly where there is as much: readers ask for one more than a
 /// page holds (201 at most) to know whether it is the last.
 #[async_trait]
 pub trait HistoryStore: Send + Sync {

@@ -1,7 +1,11 @@
 //! The ports: what the services need from the world, and what they may rely on.
 //!
-//! The comments state guarantees, not mechanics. Each port has a contract suite (feature `contract`)
-//! that every adapter passes, so that two back ends are one behaviour.
+//! The comments state guarantees, not mechanics. Each port that the back ends keep has a contract suite
+//! (feature `contract`) that every adapter passes, so that two back ends are one behaviour. ([`Commands`] and
+//! [`Authenticator`] are no adapters' matter: there is one of each, with its own tests.)
+//!
+//! [`Commands`]: commands::Commands
+//! [`Authenticator`]: auth::Authenticator
 //!
 //! | port | who needs it |
 //! |---|---|

@@ -9,7 +9,7 @@ use verbatim_schemas::Timestamp;
 
 use crate::runner::{PartitionStatus, ProjectionStatus, State};
 
-/// How long rulings may be missing before that fails readiness, in milliseconds.
+/// How long rulings may be missing, or a projection fail, before that fails readiness, in milliseconds.
 pub const GAP_MS: u64 = 30_000;
 
 /// Something that an operator has to look at.
@@ -24,8 +24,8 @@ pub struct Unready {
 }
 
 /// What fails readiness: a partition that stopped, a record from the future, a gap that stays open,
-/// a group that cannot be joined. What is paused or tried again does not; lag does not either (see
-/// [`behind`]).
+/// a group that cannot be joined, a projection that fails for so long that it does not look as if it
+/// passed. What is paused does not; lag does not either (see [`behind`]).
 pub fn unready(statuses: &[ProjectionStatus], now: Timestamp) -> Vec<Unready> {
     let mut all = Vec::new();
     for status in statuses {
@@ -52,6 +52,14 @@ fn reason(status: &PartitionStatus, now: Timestamp) -> Option<String> {
             ));
         }
         _ => {}
+    }
+    let failing = status.failing_since.map_or(0, |since| now.millis_since(since));
+    if failing >= GAP_MS {
+        let why = match &status.state {
+            State::Retrying { reason, .. } => reason.as_str(),
+            _ => "it begins again",
+        };
+        return Some(format!("has been failing for {} s: {why}", failing / 1_000));
     }
     let open = now.millis_since(status.gap_since?);
     (open >= GAP_MS).then(|| {
@@ -107,6 +115,7 @@ mod tests {
                 position: None,
                 end: None,
                 lag: None,
+                failing_since: None,
                 gap_since: gap_since.map(Timestamp::from_millis),
                 batches: 0,
             }],
@@ -122,6 +131,19 @@ mod tests {
         assert!(!is_unready(status(State::Running, None), 90_000));
         assert!(!is_unready(status(State::Running, Some(10_000)), 39_999));
         assert!(is_unready(status(State::Running, Some(10_000)), 40_000));
+    }
+
+    #[test]
+    fn what_fails_and_fails_again_is_not_ready_after_thirty_seconds() {
+        let failing = |state, now| {
+            let mut status = status(state, None);
+            status.partitions[0].failing_since = Some(Timestamp::from_millis(10_000));
+            unready(&[status], Timestamp::from_millis(now))
+        };
+        let retrying = || State::Retrying { reason: "locked".to_owned(), attempts: 9 };
+        assert!(failing(retrying(), 39_999).is_empty());
+        assert!(failing(retrying(), 40_000)[0].reason.contains("locked"));
+        assert!(!failing(State::Starting, 40_000).is_empty(), "between two attempts");
     }
 
     #[test]

@@ -114,6 +114,12 @@ async fn members_come_and_go() -> Result<()> {
     ada.put(&path, json!({"role": "member"})).await?.expect(200);
     let joined = eve_socket.expect("entry").await?;
     assert_eq!((&joined["kind"], &joined["rev"]), (&json!("member_added"), &json!(3)));
+    let counts = eve_socket.expect("unread").await?;
+    assert_eq!(
+        (&counts["read"], &counts["unread"]),
+        (&json!(1), &json!(0)),
+        "joining reads all before"
+    );
 
     let sent = ada.send(&id, "with eve").await?.expect(201);
     assert_eq!(eve_socket.expect("entry").await?["message"]["text"], "with eve");

@@ -9,6 +9,8 @@ use verbatim_tests::{Client, Server, Socket, crowd::NO_RATES, metrics, socket::I
 const SLOW: usize = 8;
 /// Bytes of a message's text.
 const TEXT: usize = 16_000;
+/// What may wait for a socket, as documented.
+const BACKLOG: usize = 256 * 1024;
 /// Messages sent at once.
 const WAVE: usize = 50;
 /// Far more than the kernel takes for a socket that is not read (10 MB), in waves.
@@ -82,6 +84,10 @@ async fn g9_readers_that_stop_reading_are_closed_and_cost_at_most_their_bound() 
     for (last, bye, code) in &drained {
         assert_eq!((&bye["code"], *code), (&json!("slow_consumer"), Some(4008)), "at {last}");
     }
+    // What the last one to be closed was sent and did not get is what its backlog held.
+    let furthest = drained.iter().map(|(last, ..)| *last).max().unwrap_or_default();
+    let held = usize::try_from(rev - furthest)?;
+    assert!(held <= BACKLOG / TEXT + WAVE + 2, "{held} messages of {TEXT} bytes were kept for it");
     // Whoever comes back goes on where it was.
     let last = drained[0].0;
     let since = slow[0].welcome["position"].as_str().map(str::to_owned);

@@ -12,8 +12,9 @@ use verbatim_schemas::{EventBody, Role, Seq, ruling::Outcome};
 
 use world::{World, add, leave, message, read};
 
-/// What each of some rulings read and wrote, in a channel of so many members.
-async fn costs(members: u32) -> Vec<(&'static str, usize, usize)> {
+/// What each of some rulings read and wrote, in a channel of so many members; and the most heap while
+/// another owner takes it over and rules on a message.
+async fn costs(members: u32) -> (Vec<(&'static str, usize, usize)>, usize) {
     let mut world = World::start().await;
     world.found(members).await;
     let repeated = world.event("user-3", message("repeated"));
@@ -49,14 +50,26 @@ async fn costs(members: u32) -> Vec<(&'static str, usize, usize)> {
         assert!(matches!(world.rule(&full).await.outcome, Outcome::Rejected(_)));
     }
     world.stop().await;
-    costs
+    let next = world.event("user-2", message("to the next owner"));
+    heap::mark();
+    world.resume();
+    let ruling = world.rule(&next).await;
+    let peak = heap::peak();
+    assert!(matches!(ruling.outcome, Outcome::Accepted(_)));
+    world.stop().await;
+    (costs, peak)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scale_a_ruling_reads_as_many_rows_in_a_channel_of_a_million_as_in_one_of_ten() {
-    let small = costs(10).await;
-    let large = costs(1_000_000).await;
+    let (small, with_few) = costs(10).await;
+    let (large, with_many) = costs(1_000_000).await;
     assert_eq!(small, large);
+    println!(
+        "peak of heap of a takeover: {with_few} bytes with 10 members, {with_many} with 1,000,000"
+    );
+    assert!(with_few > 1_000, "{with_few} bytes are too few to rule on anything");
+    assert!(with_many < with_few + 1024 * 1024, "{with_few} bytes became {with_many}");
     for (what, reads, writes) in &large {
         assert!((1..=12).contains(reads), "{what} reads {reads} rows");
         assert!(*writes <= 8, "{what} writes {writes} rows");

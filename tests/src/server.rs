@@ -21,6 +21,12 @@ const START: Duration = Duration::from_secs(60);
 /// Names the faults that a server makes on purpose, separated by commas.
 const FAULTS: &str = "TEST_VERBATIM_FAULTS";
 
+/// A folder that its user alone may read, as a data folder should be.
+fn private_folder() -> Result<TempDir> {
+    let own = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    Ok(tempfile::Builder::new().permissions(own).tempdir()?)
+}
+
 /// A running server on a data folder of its own.
 pub struct Server {
     data: TempDir,
@@ -68,7 +74,7 @@ impl Server {
 
     fn prepare(args: &[&str], env: &[(&str, &str)]) -> Result<Self> {
         Ok(Self {
-            data: tempfile::tempdir()?,
+            data: private_folder()?,
             child: None,
             address: "127.0.0.1:0".to_owned(),
             scheme: "http",

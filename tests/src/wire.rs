@@ -122,6 +122,8 @@ async fn read_to_end(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Result<()> 
 pub struct Wire {
     stream: TcpStream,
     read: Vec<u8>,
+    /// The answer to the handshake.
+    pub answer: Reply,
 }
 
 impl Wire {
@@ -138,7 +140,8 @@ impl Wire {
         }
         head.push_str("\r\n");
         stream.write_all(head.as_bytes()).await?;
-        let mut wire = Self { stream, read: Vec::new() };
+        let answer = Reply { status: 0, headers: Vec::new(), body: Vec::new() };
+        let mut wire = Self { stream, read: Vec::new(), answer };
         let end = loop {
             if let Some(end) = wire.read.windows(4).position(|four| four == b"\r\n\r\n") {
                 break end + 4;
@@ -148,7 +151,8 @@ impl Wire {
             }
         };
         let head: Vec<u8> = wire.read.drain(..end).collect();
-        if !head.starts_with(b"HTTP/1.1 101 ") {
+        wire.answer = Reply::parse(&head)?;
+        if wire.answer.status != 101 {
             bail!("{}", String::from_utf8_lossy(&head));
         }
         Ok(wire)

@@ -41,13 +41,16 @@ export class VerbatimClient {
   readonly #sync: Sync;
   readonly #typing: Typing;
   readonly #views: Views;
+  readonly #positions = new Positions();
+  /** Whether this is not the first session. */
+  #welcomed = false;
 
   constructor(given: ClientOptions) {
     const options = resolveOptions(given);
     const { clock } = options;
     const time = new ServerTime(clock);
     const tokens = new Tokens(options.token, time);
-    const positions = new Positions();
+    const positions = this.#positions;
     const ids = new Ids(time, clock);
     const request = (frame: { type: string } & Record<string, unknown>) => this.#connection.request(frame);
     const onError = (error: unknown) => this.#error(error);
@@ -69,7 +72,7 @@ export class VerbatimClient {
       maxGap: options.maxGap,
       followAll: options.followAll,
     });
-    this.#loader = new InboxLoader({ clock, rest: this.rest, inbox: this.inbox, onItem: (item) => this.#router.inboxItem(item), onGone: (id) => this.#router.left(id), onChange: () => this.events.emit('inbox', null), onError });
+    this.#loader = new InboxLoader({ clock, rest: this.rest, inbox: this.inbox, onItem: (item) => this.#router.inboxItem(item), onChange: () => this.events.emit('inbox', null), onError });
     this.#open = new OpenConversations({ rest: this.rest, inbox: this.inbox, sync: this.#sync, onChange: changed, onError, onEvict: (id) => this.#views.unview(id) });
     this.#outbox = new Outbox({
       clock,
@@ -82,6 +85,7 @@ export class VerbatimClient {
       },
       post: (item) => this.rest.postMessage(item.conversation_id, { id: item.id, text: item.text, ...(item.metadata ? { metadata: item.metadata } : {}) }),
       onSent: (item, sent) => this.#sent(item, sent),
+      onWrongTime: () => this.#connection.restart(),
       onChange: (id) => this.events.emit('outbox', id),
     });
     this.#presence = new PresenceWatch({ request, onChange: (user) => this.events.emit('presence', user), onError });
@@ -240,6 +244,8 @@ export class VerbatimClient {
   }
 
   #online(welcome: Welcome, resumed: boolean): void {
+    if (!resumed && this.#welcomed) this.#startOver();
+    this.#welcomed = true;
     this.#router.welcome(welcome, resumed);
     this.#sync.online();
     this.#presence.online();
@@ -248,6 +254,17 @@ export class VerbatimClient {
     this.#outbox.online();
     this.#open.retryFailed();
     this.#loader.refresh();
+  }
+
+  /** What is known may be of another log, or of this one before it was restored from a copy: all is read anew. */
+  #startOver(): void {
+    this.#positions.forget();
+    this.#sync.doubt((id) => this.#open.get(id) !== null);
+    this.#receipts.clear();
+    this.inbox.clear();
+    this.#loader.restart();
+    this.#open.reloadAll();
+    this.events.emit('inbox', null);
   }
 
   #offline(): void {

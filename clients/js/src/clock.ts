@@ -1,6 +1,6 @@
 /** Time and randomness as parameters, so that tests own both. */
 export interface Clock {
-  /** Milliseconds since the epoch, by the local clock. */
+  /** Milliseconds since the epoch, by the local clock as it stood at first: a correction of it is no jump here. */
   now(): number;
   setTimeout(run: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
@@ -12,7 +12,7 @@ export interface Clock {
 export const LONGEST_TIMER_MS = 0x7fffffff;
 
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  now: () => performance.timeOrigin + performance.now(),
   setTimeout: (run, ms) => globalThis.setTimeout(run, Math.min(Math.max(0, ms), LONGEST_TIMER_MS)),
   clearTimeout: (timer) => globalThis.clearTimeout(timer as ReturnType<typeof globalThis.setTimeout>),
   random: () => {

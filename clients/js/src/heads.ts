@@ -4,12 +4,8 @@ import type { Frame, Head, Welcome } from './types.js';
 export interface HeadsOptions {
   clock: Clock;
   onHead(head: Head): void;
-  /**
-   * Not every conversation was named: the rest is in the inbox, and copies are checked. Of `unnamed`, which
-   * were known before, some may not be the user's any more. Covered is what this settles once it has ended.
-   */
-  onPartial(named: ReadonlySet<string>, unnamed: readonly string[]): Promise<void>;
-  onError(error: unknown): void;
+  /** Not every conversation that changed was named: the rest is in the inbox, and copies are checked. */
+  onPartial(named: ReadonlySet<string>): void;
   /** Known before, but not among all of the user's conversations. */
   onGone(conversationId: string): void;
   /** All before this position is known. */
@@ -86,25 +82,13 @@ export class Heads {
 
   #settle(): void {
     this.#timer = undefined;
-    const [behind, partial, named] = [this.#behind, this.#partial, this.#named];
-    this.#named = new Set();
+    const [behind, partial] = [this.#behind, this.#partial];
     // Heads of partitions that lag follow: until then nobody knows what is gone, and nothing is covered.
-    const unnamed = behind ? [] : [...(this.#unnamed ?? [])];
+    const gone = behind || partial ? [] : [...(this.#unnamed ?? [])];
     if (!behind) this.#unnamed = null;
-    if (!partial) {
-      for (const id of unnamed) this.options.onGone(id);
-      if (!behind) this.#cover(this.#position);
-      return;
-    }
-    const position = behind ? null : this.#position;
-    this.options.onPartial(named, unnamed).then(
-      () => this.#cover(position),
-      (error: unknown) => this.options.onError(error),
-    );
-  }
-
-  #cover(position: string | null): void {
-    // A later welcome's is covered by its own heads.
-    if (position !== null && position === this.#position) this.options.onCovered(position);
+    for (const id of gone) this.options.onGone(id);
+    if (partial) this.options.onPartial(this.#named);
+    if (!behind && this.#position !== null) this.options.onCovered(this.#position);
+    this.#named.clear();
   }
 }

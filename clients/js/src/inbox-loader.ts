@@ -9,14 +9,11 @@ export interface InboxLoaderOptions {
   rest: Rest;
   inbox: Inbox;
   onItem(item: InboxItem): void;
-  /** It is not one of the user's conversations any more. */
-  onGone(conversationId: string): void;
   onChange(): void;
   onError(error: unknown): void;
 }
 
 const PAGE = 50;
-const MAX_PAGE = 200;
 /** Pages read at a refresh; heads name no more conversations than these hold. */
 const MAX_PAGES = 10;
 /** Conversations that frames named but nobody described yet; beyond this the next refresh finds them. */
@@ -60,6 +57,13 @@ export class InboxLoader {
     if (this.#wanted) this.load().catch((error: unknown) => this.options.onError(error));
   }
 
+  /** The inbox was emptied: the next refresh begins anew. */
+  restart(): void {
+    this.#loaded = false;
+    this.#next = null;
+    this.#unknown.clear();
+  }
+
   /** This conversation was left. */
   forget(id: string): void {
     if (this.#asking > 0) this.#left.add(id);
@@ -85,29 +89,6 @@ export class InboxLoader {
       return this.#next !== null;
     } finally {
       this.#loadingMore = false;
-    }
-  }
-
-  /** Finds those of these that are not the user's any more: what no page names is asked for by itself. */
-  async check(ids: readonly string[]): Promise<void> {
-    const unseen = new Set(ids);
-    let cursor: string | undefined;
-    while (unseen.size > 0) {
-      const page = await this.#page({ limit: MAX_PAGE, ...(cursor === undefined ? {} : { cursor }) });
-      for (const item of page.items) unseen.delete(item.id);
-      if (page.next === null) break;
-      cursor = page.next;
-    }
-    // One that got an entry in between is on a page that was read already.
-    for (const id of unseen) await this.#ask(id);
-  }
-
-  async #ask(id: string): Promise<void> {
-    try {
-      await this.options.rest.conversation(id);
-    } catch (thrown) {
-      if (asVerbatimError(thrown).code !== 'conversation_not_found') throw thrown;
-      this.options.onGone(id);
     }
   }
 

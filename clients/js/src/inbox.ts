@@ -117,6 +117,11 @@ export class Inbox {
     if (role) this.#change(row, { role });
   }
 
+  clear(): void {
+    this.#rows.clear();
+    this.#sorted = null;
+  }
+
   remove(id: string): void {
     this.#rows.delete(id);
     this.#sorted = null;

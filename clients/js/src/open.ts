@@ -64,6 +64,11 @@ export class OpenConversations {
     if (copy) await this.#read(copy);
   }
 
+  /** Reads all copies anew. */
+  reloadAll(): void {
+    for (const copy of this.#copies.values()) void this.#read(copy);
+  }
+
   /** After a new connection: what could not be read before. */
   retryFailed(): void {
     for (const copy of this.#copies.values()) if (copy.state === 'failed') void this.#read(copy);

@@ -22,6 +22,8 @@ export interface OutboxOptions {
   /** Over REST, whose `stale_id` always carries `message`. */
   post(item: OutboxItem): Promise<Sent>;
   onSent(item: OutboxItem, sent: Sent): void;
+  /** The server says that ids lie in the future: its time has to be learnt again, by a new connection. */
+  onWrongTime(): void;
   onChange(conversationId: string): void;
 }
 
@@ -43,6 +45,8 @@ interface Lane {
 export class Outbox {
   #lanes = new Map<string, Lane>();
   #waiters = new Map<string, { resolve(sent: Sent): void; reject(error: VerbatimError): void }>();
+  /** Items that get another id once the time is known. */
+  #ahead = new Set<string>();
   #online = false;
   #pausedUntil = 0;
 
@@ -117,6 +121,7 @@ export class Outbox {
       this.#lanes.delete(conversationId);
       return;
     }
+    if (this.#ahead.delete(item.key) && !this.#rename(item)) return;
     void this.#issue(lane, item);
   }
 
@@ -143,11 +148,16 @@ export class Outbox {
     if (stale && error.heldMessage) return this.#settle(item, error.heldMessage);
     // Without word of what history holds, a new id could send the message twice.
     const safe = !stale || error.heldMessage === null;
+    if (error.code === 'future_id' && item.renames < MAX_RENAMES) {
+      // An id made now would be refused, too.
+      this.#ahead.add(item.key);
+      this.options.store.update(item, { state: 'queued', renames: item.renames + 1 });
+      this.options.onChange(item.conversation_id);
+      return this.options.onWrongTime();
+    }
     if (error.retry === 'new_id' && safe && item.renames < MAX_RENAMES) {
-      // Another window of this user may have resent it already: then its id is the one to repeat.
-      const id = this.options.store.storedId(item) ?? this.options.ids.next();
-      if (id === 'gone') return this.#settle(item, null);
-      this.options.store.update(item, { id, state: 'queued', renames: item.renames + 1 });
+      this.options.store.update(item, { state: 'queued', renames: item.renames + 1 });
+      if (!this.#rename(item)) return;
       lane.attempt = 0;
     } else if (isTransient(error) || (stale && !safe && !overRest)) {
       this.options.store.update(item, { state: 'queued' });
@@ -162,6 +172,18 @@ export class Outbox {
     }
     this.options.onChange(item.conversation_id);
     this.#pumpAll();
+  }
+
+  /** Another id for what was refused; false where another window saw it ruled. */
+  #rename(item: OutboxItem): boolean {
+    // Another window of this user may have resent it already: then its id is the one to repeat.
+    const id = this.options.store.storedId(item) ?? this.options.ids.next();
+    if (id === 'gone') {
+      this.#settle(item, null);
+      return false;
+    }
+    this.options.store.update(item, { id });
+    return true;
   }
 
   /** `sent` is null where another window saw the ruling; its entry tells the rest. */

@@ -63,6 +63,10 @@ export class ReceiptSender {
     }
   }
 
+  clear(): void {
+    for (const id of [...this.#marks.keys()]) this.forget(id);
+  }
+
   forget(conversationId: string): void {
     const marks = this.#marks.get(conversationId);
     if (marks) this.options.clock.clearTimeout(marks.timer);

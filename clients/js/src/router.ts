@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 import type { Emitter } from './emitter.js';
-import { asVerbatimError, problem } from './errors.js';
+import { problem } from './errors.js';
 import type { ClientEvents } from './events.js';
 import { Heads } from './heads.js';
 import type { Inbox } from './inbox.js';
@@ -39,12 +39,10 @@ export class FrameRouter {
     this.#heads = new Heads({
       clock: parts.clock,
       onHead: (head) => this.head(head),
-      onPartial: (named, unnamed) => {
+      onPartial: (named) => {
         parts.sync.sweep(named);
         parts.loader.refresh();
-        return parts.loader.check(unnamed);
       },
-      onError: (error) => parts.events.emit('error', asVerbatimError(error)),
       onGone: (id) => this.left(id),
       onCovered: parts.onCovered,
     });

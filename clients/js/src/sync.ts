@@ -13,6 +13,8 @@ interface Cursor {
   verify: boolean;
   /** There is a local copy: every entry counts. Without one, only the newest state matters. */
   copy: boolean;
+  /** The next head counts whatever was known before: the log may be another one, or an earlier copy. */
+  doubt: boolean;
   /** A copy is being read; entries wait until it is known where it starts. */
   held: boolean;
   /** Entries beyond a gap. */
@@ -74,6 +76,10 @@ export class Sync {
 
   head(head: Pick<Head, 'conversation_id' | 'head_rev'>): void {
     const cursor = this.#cursors.get(head.conversation_id) ?? this.#create(head.conversation_id, head.head_rev);
+    if (cursor.doubt) {
+      cursor.doubt = false;
+      if (head.head_rev < cursor.last) return this.#back(head.conversation_id, cursor, head.head_rev);
+    }
     cursor.head = Math.max(cursor.head, head.head_rev);
     if (!cursor.copy) cursor.last = Math.max(cursor.last, head.head_rev);
     this.#check(head.conversation_id, cursor);
@@ -127,6 +133,17 @@ export class Sync {
     }
   }
 
+  /** All is new to this client: of what is not a copy nothing is kept, and a copy that is `read` anew starts again. */
+  doubt(read: (conversationId: string) => boolean): void {
+    for (const [id, cursor] of this.#cursors) {
+      if (read(id)) {
+        cursor.buffer.clear();
+        cursor.last = cursor.head = cursor.seen = 0;
+      } else if (!cursor.copy && !cursor.held) this.forget(id);
+      else cursor.doubt = true;
+    }
+  }
+
   forget(conversationId: string): void {
     const cursor = this.#cursors.get(conversationId);
     if (cursor) this.options.clock.clearTimeout(cursor.timer);
@@ -139,9 +156,16 @@ export class Sync {
       // Those without a copy lose nothing: the next head or entry makes them anew.
       for (const [id, cursor] of this.#cursors) if (!cursor.copy && !cursor.held) { this.forget(id); break; }
     }
-    const cursor: Cursor = { last, head: last, seen: last, verify: false, copy: this.options.followAll, held: false, buffer: new Map(), attempt: 0, timer: undefined };
+    const cursor: Cursor = { last, head: last, seen: last, verify: false, doubt: false, copy: this.options.followAll, held: false, buffer: new Map(), attempt: 0, timer: undefined };
     this.#cursors.set(conversationId, cursor);
     return cursor;
+  }
+
+  /** The log ends before what is known: it was restored from a copy, and what comes has numbers that were used. */
+  #back(id: string, cursor: Cursor, head: number): void {
+    cursor.buffer.clear();
+    cursor.last = cursor.head = cursor.seen = head;
+    this.options.onReset(id);
   }
 
   #keep(cursor: Cursor, entry: Entry): void {
@@ -213,8 +237,13 @@ export class Sync {
       }
       // Left, read anew or given up while the answer was on its way.
       if (this.#cursors.get(id) !== cursor || !cursor.copy || cursor.held) return;
+      const head = Number(frame['head_rev']) || 0;
+      if (cursor.doubt) {
+        cursor.doubt = cursor.verify = false;
+        if (head < cursor.last) return this.#back(id, cursor, head);
+      }
       for (const entry of frame['items'] as Entry[]) if (entry.rev > cursor.last) this.#apply(cursor, entry);
-      cursor.head = Math.max(cursor.head, Number(frame['head_rev']) || 0);
+      cursor.head = Math.max(cursor.head, head);
       const next = frame['next'] as number | null | undefined;
       if (typeof next !== 'number' || next <= after) break;
       after = Math.max(next, cursor.last);

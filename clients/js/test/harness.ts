@@ -111,6 +111,10 @@ export class FakeServer {
   onCall: (call: RestCall) => { status: number; body?: unknown; headers?: Record<string, string> } | undefined = () => undefined;
   /** True: the test answers this frame itself. */
   onFrame: (socket: FakeSocket, frame: AnyFrame) => boolean = () => false;
+  /** What welcomes tell. */
+  time = () => this.clock.now();
+  /** Whether a `since` is taken. */
+  resumes = true;
   heads: (since: string | undefined) => AnyFrame[] = (since) => [this.allHeads(since)];
   /** What each welcome's position stands for: the entries of each room. */
   #positions = new Map<string, Map<string, number>>();
@@ -157,8 +161,8 @@ export class FakeServer {
     switch (frame.type) {
       case 'hello':
         this.#positions.set(`p${this.welcomes + 1}`, new Map([...this.rooms].map(([id, room]) => [id, room.entries.length])));
-        socket.push({ type: 'welcome', session_id: 's', user_id: this.me, device: 'default', position: `p${++this.welcomes}`, resumed: frame['since'] !== undefined, server_time: this.#at(), limits: {}, ping_interval_ms: 30_000 });
-        for (const heads of this.heads(frame['since'] as string | undefined)) socket.push(heads);
+        socket.push({ type: 'welcome', session_id: 's', user_id: this.me, device: 'default', position: `p${++this.welcomes}`, resumed: this.resumes && frame['since'] !== undefined, server_time: new Date(this.time()).toISOString(), limits: {}, ping_interval_ms: 30_000 });
+        for (const heads of this.heads(this.resumes ? (frame['since'] as string | undefined) : undefined)) socket.push(heads);
         return;
       case 'send':
         return this.ack(socket, frame);

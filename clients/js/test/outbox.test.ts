@@ -5,6 +5,7 @@ import { fixture, online, settle, type FakeServer } from './harness.js';
 const withRoom = (server: FakeServer) => void server.room('c1');
 const PREFIX = 'verbatim.outbox/http%3A%2F%2Fserver/ann/';
 const ids = (server: FakeServer, socket = server.socket) => socket.of('send').map((frame) => frame['id']);
+const allIds = (server: FakeServer) => server.sockets.flatMap((socket) => ids(server, socket));
 const hold = (server: FakeServer) => (server.onFrame = (_socket, frame) => frame.type === 'send');
 
 test('a send is acknowledged and leaves the outbox', async () => {
@@ -178,12 +179,31 @@ test('a stale id of which the socket does not say what history holds is asked ab
   assert.deepEqual([(await done).seq, (await done).id], [4, item.id]);
 });
 
+test('a device whose clock is corrected, or a server whose clock is, learns the time again', async () => {
+  const { clock, server, client } = await online({}, withRoom);
+  const answer = server.onFrame;
+  // The server's clock was set back: what is made by the time that was learnt lies ahead.
+  const back = clock.now() - 600_000;
+  server.onFrame = (socket, frame) => {
+    if (frame.type !== 'send' || server.welcomes > 1) return answer(socket, frame);
+    socket.push({ type: 'error', ref: frame.ref as string, code: 'future_id', detail: 'future', retry: 'new_id' });
+    server.time = () => back;
+    return true;
+  };
+  const { done } = client.send('c1', 'x');
+  await clock.advance(5_000);
+  assert.equal((await done).seq, 1);
+  const [first, second] = allIds(server).map((id) => String(id)).map((id) => parseInt(id.replace('-', '').slice(0, 12), 16));
+  assert.ok((first as number) - (second as number) > 500_000, 'the second id is of the time that the new session told');
+});
+
 test('an id from the future is replaced, but not for ever', async () => {
-  const { server, client } = await online({}, withRoom);
+  const { clock, server, client } = await online({}, withRoom);
   server.onFrame = (socket, frame) => frame.type === 'send' && (socket.push({ type: 'error', ref: frame.ref as string, code: 'future_id', detail: 'future', retry: 'new_id' }), true);
   const { done } = client.send('c1', 'x');
+  await clock.advance(60_000);
   await assert.rejects(done, { code: 'future_id' });
-  assert.equal(new Set(ids(server)).size, 4);
+  assert.equal(new Set(allIds(server)).size, 4);
 });
 
 test('two windows of one user do not send a stale message twice', async () => {
@@ -251,14 +271,16 @@ test('what can never be sent is refused at once, and the outbox is bounded', asy
 });
 
 test('a persistence that is full keeps nobody from sending', async () => {
-  const { client, errors, server } = await online({ persistence: { load: () => [], get: () => null, put: () => { throw new Error('quota'); }, remove: () => {} } }, withRoom);
+  const { clock, client, errors, server } = await online({ persistence: { load: () => [], get: () => null, put: () => { throw new Error('quota'); }, remove: () => {} } }, withRoom);
   server.onFrame = (socket, frame) => {
     if (frame.type !== 'send') return false;
     server.onFrame = () => false;
     socket.push({ type: 'error', ref: frame.ref as string, code: 'future_id', detail: 'future', retry: 'new_id' });
     return true;
   };
-  await client.send('c1', 'x').done;
+  const { done } = client.send('c1', 'x');
+  await clock.advance(5_000);
+  await done;
   assert.ok(errors.length >= 1);
   assert.equal(server.messages('c1').length, 1, 'what was never kept does not count as removed by another window');
 });

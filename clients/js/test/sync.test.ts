@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Entry, VerbatimClient } from '../src/index.js';
-import { online, phase, settle, type FakeServer } from './harness.js';
+import { fixture, online, phase, settle, type FakeServer } from './harness.js';
 
 const withRoom = (server: FakeServer) => void server.room('c1');
 const texts = (client: VerbatimClient) => client.copy('c1')?.messages.map((message) => message.text);
@@ -219,38 +219,49 @@ test('heads that could not name all make open copies ask', async () => {
   assert.deepEqual(texts(client), ['missed']);
 });
 
-test('what was left while heads could not name all is found by asking', async () => {
-  const { clock, server, client, errors } = await online({}, (server) => {
-    server.room('c1');
-    server.room('c2');
-    server.room('c3');
+test('where a position is not taken, what was left meanwhile is gone, however many conversations there are', async () => {
+  const { clock, server, client } = await online({}, (server) => {
+    for (const id of ['c1', 'c2']) server.room(id);
   });
   await client.loadInbox();
   server.socket.drop(1006);
   server.rooms.delete('c2');
-  server.rooms.delete('c3');
-  // All is new to the client, and more than heads hold: c1 is on a page, c2 is not, and c3 can't be asked for.
-  const answer = server.onFrame;
-  server.onFrame = (socket, frame) => {
-    if (frame.type !== 'hello') return answer(socket, frame);
-    socket.push({ type: 'welcome', session_id: 's', user_id: 'ann', device: 'default', position: 'later', resumed: false, server_time: '2026-01-01T00:00:00.000Z', limits: {}, ping_interval_ms: 30_000 });
-    socket.push({ type: 'heads', items: [], more: true });
-    return true;
-  };
-  server.onCall = (call) => (call.path === '/v1/conversations/c3' ? { status: 403, body: { code: 'forbidden', detail: 'no', retry: 'no' } } : undefined);
+  server.resumes = false;
+  server.heads = () => [{ ...server.allHeads(), more: true }];
   await clock.advance(5_000);
-  const listed = () => client.inbox.list().map((view) => view.id).sort();
-  assert.deepEqual(listed(), ['c1', 'c3'], 'c2 is gone, and nothing is dropped on another answer');
-  assert.deepEqual(errors, ['forbidden']);
-  // It was not settled, so it is not covered: the next socket asks from before.
-  server.onCall = () => undefined;
+  assert.deepEqual(client.inbox.list().map((view) => view.id), ['c1']);
+});
+
+test('a log that was restored from a copy: what is known is read anew', async () => {
+  const { clock, server, client } = await online({}, withRoom);
+  for (const text of ['a', 'b', 'lost', 'lost too']) server.say('c1', 'bob', text);
+  await client.open('c1');
+  await client.loadInbox();
+  await clock.advance(1_000);
+  assert.deepEqual(texts(client), ['a', 'b', 'lost', 'lost too']);
   server.socket.drop(1006);
+  const room = server.rooms.get('c1');
+  room?.entries.splice(3);
+  server.resumes = false;
   await clock.advance(5_000);
-  assert.equal(server.socket.frames[0]?.['since'], 'p1');
-  assert.deepEqual(listed(), ['c1']);
+  assert.deepEqual(texts(client), ['a', 'b'], 'and nothing that the log does not hold');
+  server.say('c1', 'bob', 'new');
+  await clock.advance(1_000);
+  assert.deepEqual(texts(client), ['a', 'b', 'new']);
+  assert.equal(client.inbox.get('c1')?.head_seq, 3);
+});
+
+test('a program that follows all goes on after a log that went back', async () => {
+  const { clock, server, client } = await online({ followAll: true }, withRoom);
+  const revs = record(client);
+  for (const text of ['a', 'b', 'lost']) server.say('c1', 'bob', text);
   server.socket.drop(1006);
+  server.rooms.get('c1')?.entries.splice(3);
+  server.resumes = false;
   await clock.advance(5_000);
-  assert.equal(server.socket.frames[0]?.['since'], 'later');
+  server.say('c1', 'bob', 'new');
+  await clock.advance(1_000);
+  assert.deepEqual(revs, [2, 3, 4, 4], 'each once, and what took the place of what was lost');
 });
 
 test('a program that follows all gets each entry in order, also over a reconnection', async () => {
@@ -313,12 +324,13 @@ test('after a full frame of heads the next is waited for', async () => {
 });
 
 test('nothing is gone while partitions are behind', async () => {
-  const { clock, server, client } = await online({}, (s) => { s.room('c1'); s.room('c2'); s.room('c3'); });
+  const { clock, server, client } = fixture();
+  for (const id of ['c1', 'c2', 'c3']) server.room(id);
   await client.loadInbox();
+  server.rooms.delete('c3');
   const head = (id: string) => ({ conversation_id: id, head_rev: 1, head_seq: 0, unread: 0, read: 0 });
-  server.onFrame = (socket, frame) => frame.type === 'hello' && frame['since'] !== undefined && (socket.push({ type: 'error', ref: 'hello', code: 'bad_position', detail: 'unknown', retry: 'no' }), true);
   server.heads = () => [{ type: 'heads', items: [], more: false, behind: true }];
-  server.socket.drop(1006);
+  client.start();
   await clock.advance(5_000);
   server.socket.push({ type: 'heads', items: [head('c1')], more: false, behind: true });
   await clock.advance(5_000);

@@ -291,6 +291,13 @@ export const STEPS = [
     await ann.once('kept over a reload');
   }],
 
+  ['a link that somebody wrote by hand shows the list', async ({ server, ann, bob }) => {
+    await ann.page.goto(`${server.base}/#/c/%`);
+    await ann.page.reload();
+    await ann.row(bob.name).waitFor();
+    assert.deepEqual(ann.problems, []);
+  }],
+
   ['on a phone the list and the chat are two screens, in the dark too', async ({ browser, server, run, shoot, bob }) => {
     const phone = await Person.arrive(browser, server.base, `ann-${run}`, { viewport: { width: 390, height: 844 }, hasTouch: true, colorScheme: 'dark' });
     await shoot(phone, 'phone-sign-in');

@@ -12,7 +12,16 @@ window.addEventListener('hashchange', () => (route.value = read()));
 
 function read(): Route {
   const [, conversation, details] = /^#\/c\/([^/]+)(\/details)?$/.exec(location.hash) ?? [];
-  return { conversation: conversation ? decodeURIComponent(conversation) : null, details: details !== undefined };
+  return { conversation: conversation ? decoded(conversation) : null, details: details !== undefined };
+}
+
+/** What is no encoding (somebody wrote it by hand) stands for no conversation. */
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
 }
 
 export const pathOf = (conversation: string, details = false) => `#/c/${encodeURIComponent(conversation)}${details ? '/details' : ''}`;

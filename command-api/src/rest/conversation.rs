@@ -5,13 +5,19 @@ use http::StatusCode;
 use verbatim_http::Refusal;
 use verbatim_ports::commands::Ruled;
 use verbatim_schemas::{
-    Code, Entry, EntryBody, Kind, Seq, UserId, rest::Conversation, ruling::Standing,
+    ConversationId, Entry, EntryBody, Kind, Rev, Role, Seq, UserId, event::ConversationCreated,
+    rest::Conversation, ruling::Standing,
 };
 
 use super::ask::{answer, unfit};
 
 /// 201 with the new conversation, or 200 with the one that stands already.
-pub(super) fn created(ruled: &Ruled, caller: &UserId) -> Result<Response, Refusal> {
+pub(super) fn created(
+    ruled: &Ruled,
+    id: ConversationId,
+    caller: &UserId,
+    asked: ConversationCreated,
+) -> Result<Response, Refusal> {
     if let Some(entry) = &ruled.entry {
         let conversation = founded(entry, caller).ok_or_else(unfit)?;
         return Ok(answer(ruled, StatusCode::CREATED, &conversation));
@@ -20,9 +26,28 @@ pub(super) fn created(ruled: &Ruled, caller: &UserId) -> Result<Response, Refusa
         Some(Standing::Conversation(conversation)) => {
             Ok(answer(ruled, StatusCode::OK, conversation))
         }
-        // A repeat by a creator who left since: they learn only that the id is taken.
-        None if ruled.duplicate => Err(Code::ConversationExists.into()),
+        // A repeat by a creator who left since: as it was then.
+        None if ruled.duplicate => Ok(answer(ruled, StatusCode::OK, &as_asked(ruled, id, asked))),
         _ => Err(unfit()),
+    }
+}
+
+/// A conversation that its creator founded and left: what they asked for, and nothing later. (Nobody leaves a
+/// direct one.)
+fn as_asked(ruled: &Ruled, id: ConversationId, asked: ConversationCreated) -> Conversation {
+    let others = u32::try_from(asked.members.len()).unwrap_or(u32::MAX);
+    Conversation {
+        id,
+        kind: asked.kind,
+        name: asked.name,
+        peer: None,
+        history: asked.history,
+        posting: asked.posting,
+        role: Role::Admin,
+        member_count: others.saturating_add(1),
+        head_seq: Seq::ZERO,
+        head_rev: ruled.rev.unwrap_or(Rev(1)),
+        created_at: ruled.at,
     }
 }
 

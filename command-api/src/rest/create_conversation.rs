@@ -22,9 +22,10 @@ pub(super) async fn create_conversation(
     StrictJson(request): StrictJson<CreateConversation>,
 ) -> Result<Response, Refusal> {
     let caller = actor.user.clone();
-    let body = EventBody::ConversationCreated(proposal(request, &caller)?);
+    let asked = proposal(request, &caller)?;
+    let body = EventBody::ConversationCreated(asked.clone());
     match api.ask(Command { actor, id, conversation, body }, respond_async).await? {
-        Asked::Ruled(ruled) => created(&ruled, &caller),
+        Asked::Ruled(ruled) => created(&ruled, conversation, &caller, asked),
         Asked::Pending(response) => Ok(response),
     }
 }

@@ -22,15 +22,16 @@ pub(super) async fn open_direct(
     }
     let caller = actor.user.clone();
     let conversation = ConversationId::direct(&caller, &peer);
-    let body = EventBody::ConversationCreated(ConversationCreated {
+    let asked = ConversationCreated {
         kind: Kind::Direct,
         name: None,
         members: vec![peer],
         history: Visibility::All,
         posting: Posting::Members,
-    });
+    };
+    let body = EventBody::ConversationCreated(asked.clone());
     match api.ask(Command { actor, id, conversation, body }, respond_async).await? {
-        Asked::Ruled(ruled) => created(&ruled, &caller),
+        Asked::Ruled(ruled) => created(&ruled, conversation, &caller, asked),
         Asked::Pending(response) => Ok(response),
     }
 }

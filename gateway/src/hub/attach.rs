@@ -9,7 +9,10 @@ use verbatim_schemas::{
     ruling::{Accepted, Context},
 };
 
-use super::{Hub, Live, deliver::receipt_frame};
+use super::{
+    Hub, Live,
+    deliver::{own_read, receipt_frame},
+};
 use crate::{
     encode,
     session::{Class, Goodbye, Session},
@@ -161,8 +164,8 @@ struct Catchup<'a> {
     conversations: BTreeMap<ConversationId, Standing>,
     frames: Vec<Bytes>,
     bytes: usize,
-    /// Channels that moved.
-    channels: BTreeSet<ConversationId>,
+    /// Channels that moved, each with the own read where that was set by joining.
+    channels: BTreeMap<ConversationId, Option<Seq>>,
     /// Up to how many members receipts go to all.
     receipts_public_members: u32,
 }
@@ -175,7 +178,7 @@ impl<'a> Catchup<'a> {
             conversations: conversations.map(|standing| (standing.id, *standing)).collect(),
             frames: Vec::new(),
             bytes: 0,
-            channels: BTreeSet::new(),
+            channels: BTreeMap::new(),
             receipts_public_members,
         }
     }
@@ -211,8 +214,11 @@ impl<'a> Catchup<'a> {
         standing.head_rev = standing.head_rev.max(accepted.context.head_rev);
         standing.head_seq = standing.head_seq.max(accepted.context.head_seq);
         if standing.kind == Kind::Channel {
-            self.channels.insert(id);
+            self.channels.entry(id).or_default();
         } else if let Some(frame) = live.frame(None) {
+            self.push(frame);
+        }
+        if let Some((_, frame)) = own_read(id, accepted).filter(|(user, _)| *user == self.user) {
             self.push(frame);
         }
     }
@@ -220,6 +226,9 @@ impl<'a> Catchup<'a> {
     fn join(&mut self, id: ConversationId, context: Context) {
         let Context { kind, head_rev, head_seq, .. } = context;
         self.conversations.insert(id, Standing { id, kind, head_rev, head_seq });
+        if kind == Kind::Channel {
+            self.channels.insert(id, Some(head_seq));
+        }
     }
 
     fn receipt(&mut self, id: ConversationId, accepted: &Accepted) {
@@ -236,10 +245,10 @@ impl<'a> Catchup<'a> {
     }
 
     fn tell_channels(&mut self) {
-        for id in std::mem::take(&mut self.channels) {
+        for (id, read) in std::mem::take(&mut self.channels) {
             if let Some(Standing { head_rev, head_seq, .. }) = self.conversations.get(&id).copied()
             {
-                self.push(encode::unread(id, head_rev, head_seq, None));
+                self.push(encode::unread(id, head_rev, head_seq, read));
             }
         }
     }

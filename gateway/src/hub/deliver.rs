@@ -4,7 +4,7 @@ use bytes::Bytes;
 use verbatim_domain::access::receipts_are_public;
 use verbatim_ports::follow::Followed;
 use verbatim_schemas::{
-    ConversationId, EntryBody, Kind, Src, UserId,
+    ConversationId, EntryBody, Kind, Seq, Src, UserId,
     rest::Receipt,
     ruling::{Accepted, Context},
 };
@@ -99,6 +99,29 @@ impl Hub {
             EntryBody::RoleChanged { .. } | EntryBody::Message { .. } => {}
         }
         self.spread_entry(id, accepted, live, value, now);
+        if let Some((user, frame)) = own_read(id, accepted) {
+            self.to_own_sockets(id, user, &frame, src, now);
+        }
+    }
+
+    /// Pushes one frame to those of a user's sockets that have a conversation.
+    fn to_own_sockets(
+        &mut self,
+        id: ConversationId,
+        user: &UserId,
+        frame: &Bytes,
+        src: Src,
+        now: u64,
+    ) {
+        for at in 0.. {
+            let Some(slot) = self.users.get(user).and_then(|slots| slots.get(at)).copied() else {
+                break;
+            };
+            let for_it = self.index.sockets.get(slot).is_some_and(|socket| !socket.skips(src));
+            if for_it && self.index.subscribed(slot, id) {
+                self.put(slot, frame.clone(), Class::Lasting, now);
+            }
+        }
     }
 
     /// Subscribes the sockets of a new member.
@@ -111,7 +134,8 @@ impl Hub {
             let for_it = self.index.sockets.get(slot).is_some_and(|socket| !socket.skips(src));
             let new = for_it && self.index.subscribe(slot, id, context.kind, head);
             if new && context.kind == Kind::Channel {
-                let frame = encode::unread(id, head.0, head.1, None);
+                // Joining sets the own read to the head.
+                let frame = encode::unread(id, head.0, head.1, Some(head.1));
                 self.tell(slot, id, frame, now);
             }
         }
@@ -171,15 +195,8 @@ impl Hub {
         };
         if to_all {
             self.spread(id, &frame, Class::Lasting, src, now);
-            return;
-        }
-        for at in 0.. {
-            let slots = self.users.get(&receipt.user_id);
-            let Some(slot) = slots.and_then(|slots| slots.get(at)).copied() else { break };
-            let for_it = self.index.sockets.get(slot).is_some_and(|socket| !socket.skips(src));
-            if for_it && self.index.subscribed(slot, id) {
-                self.put(slot, frame.clone(), Class::Lasting, now);
-            }
+        } else {
+            self.to_own_sockets(id, &receipt.user_id, &frame, src, now);
         }
     }
 
@@ -224,6 +241,24 @@ impl Hub {
         if socket.session.push(frame, class, now) != Pushed::Dropped && socket.session.mark() {
             self.marked.push(slot);
         }
+    }
+}
+
+/// What content moves of somebody's own read without saying so in the entries that they get: after it comes
+/// whose it is, and the frame.
+pub(super) fn own_read(id: ConversationId, accepted: &Accepted) -> Option<(&UserId, Bytes)> {
+    let Context { kind, head_rev, head_seq, .. } = accepted.context;
+    match (&accepted.content.as_ref()?.entry.body, kind) {
+        // Sending moves it to the message; a socket that does not view the channel gets no entry.
+        (EntryBody::Message { .. }, Kind::Channel) => {
+            let receipt = accepted.receipt.as_ref()?;
+            Some((&receipt.user_id, encode::receipt(id, receipt)?))
+        }
+        // Joining moves it to the head. Of a channel that is told first, in place of entries.
+        (EntryBody::MemberAdded { member }, Kind::Direct | Kind::Group) if head_seq > Seq::ZERO => {
+            Some((&member.user_id, encode::unread(id, head_rev, head_seq, Some(head_seq))))
+        }
+        _ => None,
     }
 }
 

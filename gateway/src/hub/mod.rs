@@ -18,7 +18,7 @@ use std::{
 };
 
 use verbatim_domain::{Position, partition};
-use verbatim_schemas::{ConversationId, UserId};
+use verbatim_schemas::{ConversationId, Seq, UserId};
 
 pub(crate) use attach::{Base, Plan, Standing};
 pub(crate) use channels::Viewed;
@@ -127,6 +127,11 @@ impl Hub {
         let offsets = (0..).zip(&self.partitions);
         let offsets = offsets.filter_map(|(id, partition)| Some((id, partition.position?)));
         Position { generation: self.generation, offsets: offsets.collect::<BTreeMap<_, _>>() }
+    }
+
+    /// The last message of a conversation that any socket here has.
+    pub(crate) fn head_seq(&self, id: ConversationId) -> Option<Seq> {
+        self.index.by_id(id).map(|conversation| conversation.head_seq)
     }
 
     pub(crate) fn generation(&self) -> u32 {

@@ -9,7 +9,11 @@ use super::{
     AT_ONCE, PresenceDesk, State, ask,
     watching::{Sees, Watched},
 };
-use crate::{encode::encode, session::Class, shared::Shared};
+use crate::{
+    encode::encode,
+    session::{Class, Pushed},
+    shared::Shared,
+};
 
 impl PresenceDesk {
     /// Puts one `presence` frame for each user into the socket's backlog.
@@ -152,10 +156,12 @@ impl State {
             }
         }
         let online = shown.map(|presence| presence.online);
-        if first || (online.is_some() && online != watch.told) {
-            session.send(frame(user, shown), Class::Ephemeral, now);
-        }
-        if counts || first {
+        // Nothing is news, too: they do not share a conversation any more.
+        let news = first || (counts && online != watch.told);
+        if news && session.send(frame(user, shown), Class::Ephemeral, now) == Pushed::Dropped {
+            // The backlog is full: told in a while.
+            self.recheck.insert(number);
+        } else if counts || first {
             watch.told = online;
         }
     }
@@ -168,12 +174,14 @@ impl State {
                 Sees::No => {}
                 Sees::Yes if watch.told == Some(presence.online) => {}
                 Sees::Yes => {
-                    watch.told = Some(presence.online);
                     let frame = frame_once
                         .get_or_insert_with(|| frame(&presence.user_id, Some(presence)))
                         .clone();
-                    if let Some(watcher) = self.watchers.get(&watch.number) {
-                        watcher.session.send(frame, Class::Ephemeral, now);
+                    let Some(watcher) = self.watchers.get(&watch.number) else { continue };
+                    if watcher.session.send(frame, Class::Ephemeral, now) == Pushed::Dropped {
+                        self.recheck.insert(watch.number);
+                    } else {
+                        watch.told = Some(presence.online);
                     }
                 }
             }

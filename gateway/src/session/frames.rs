@@ -89,7 +89,7 @@ fn dispatch(core: &mut Core, frame: ClientFrame, now: u64) {
             }
             let user = core.actor.as_ref().map(|actor| actor.user.clone());
             let Some(user) = user else { return };
-            let op = ops::fetch(core.shared.clone(), user, frame);
+            let op = ops::fetch(core.shared.clone(), core.session.clone(), user, frame);
             let busy = core.busy();
             busy.fetching = true;
             busy.add(op);

@@ -74,10 +74,12 @@ impl Session {
     }
 
     /// Puts a frame into the backlog and wakes the task.
-    pub(crate) fn send(&self, bytes: Bytes, class: Class, now: u64) {
-        if self.push(bytes, class, now) != Pushed::Dropped {
+    pub(crate) fn send(&self, bytes: Bytes, class: Class, now: u64) -> Pushed {
+        let pushed = self.push(bytes, class, now);
+        if pushed != Pushed::Dropped {
             self.wake();
         }
+        pushed
     }
 
     /// Says goodbye and wakes the task, which ends.

@@ -22,7 +22,13 @@ use super::{
     busy::{Done, Then},
     frames::view_ack,
 };
-use crate::{encode, hub::Viewed, presence::Watched, shared::Shared, telemetry};
+use crate::{
+    encode,
+    hub::{Missing, Viewed},
+    presence::Watched,
+    shared::Shared,
+    telemetry,
+};
 
 /// Entries in one answer to `fetch`, beside the bound in bytes.
 const FETCH_ENTRIES: u32 = 1_000;
@@ -111,11 +117,29 @@ async fn held_message(
 }
 
 /// Entries from history, as far as it includes what was delivered here.
-pub(super) fn fetch(shared: Arc<Shared>, user: UserId, frame: Fetch) -> BoxFuture<'static, Done> {
+pub(super) fn fetch(
+    shared: Arc<Shared>,
+    session: Arc<Session>,
+    user: UserId,
+    frame: Fetch,
+) -> BoxFuture<'static, Done> {
     async move {
-        let reference = frame.reference.clone();
+        let (reference, conversation) = (frame.reference.clone(), frame.conversation_id);
         let mut done = match entries(&shared, &user, frame).await {
-            Ok(frame) => answer(frame),
+            Ok((frame, position)) => {
+                let now = shared.time.elapsed();
+                let hub = shared.hub();
+                let missing = hub.check(session.slot, conversation) == Err(Missing::NotMember);
+                // Whoever left after that was read was told so, and nothing follows that. A membership
+                // so young that its ruling has not come here is no such case.
+                if missing && hub.position().covers(&position) {
+                    refusal(reference, Code::ConversationNotFound.into())
+                } else {
+                    // Here, under the lock, so that `left` comes after it.
+                    session.push(frame, super::Class::Lasting, now);
+                    Done { frames: Vec::new(), limited: false, then: Then::Nothing }
+                }
+            }
             Err(problem) => refusal(reference, problem),
         };
         done.then = Then::Fetched;
@@ -124,7 +148,12 @@ pub(super) fn fetch(shared: Arc<Shared>, user: UserId, frame: Fetch) -> BoxFutur
     .boxed()
 }
 
-async fn entries(shared: &Shared, user: &UserId, frame: Fetch) -> Result<Bytes, Problem> {
+/// The answer, and the position at which the membership was read.
+async fn entries(
+    shared: &Shared,
+    user: &UserId,
+    frame: Fetch,
+) -> Result<(Bytes, Position), Problem> {
     let (history, conversation_id) = (&shared.deps.history, frame.conversation_id);
     let target = {
         let hub = shared.hub();
@@ -139,7 +168,8 @@ async fn entries(shared: &Shared, user: &UserId, frame: Fetch) -> Result<Bytes, 
     let next = last.filter(|last| *last < grant.head_rev());
     let reference = frame.reference;
     let head_rev = grant.head_rev();
-    Ok(encode::encode(&ServerFrame::Entries { reference, conversation_id, items, next, head_rev }))
+    let answer = ServerFrame::Entries { reference, conversation_id, items, next, head_rev };
+    Ok((encode::encode(&answer), at.position))
 }
 
 /// A `view` of a conversation that the socket is not subscribed to: the membership may be so young

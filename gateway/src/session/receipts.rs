@@ -1,7 +1,7 @@
 //! A socket's receipts, merged: the first of a conversation is written at once, then at most one a
 //! second, and what waits when the socket closes is written then.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use verbatim_ports::{
@@ -36,10 +36,19 @@ struct Merged {
     written: Option<u64>,
     /// The frames that are being written.
     in_flight: Vec<Option<String>>,
-    delivered: Option<Seq>,
-    read: Option<Seq>,
+    marks: Marks,
     /// The frames that wait.
     waiting: Vec<Option<String>>,
+    /// Frames that name more than this node knows of, so that one of them may be refused: each is written
+    /// by itself, and spoils no other.
+    beyond: VecDeque<(Marks, Option<String>)>,
+}
+
+/// Up to where messages were received and read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Marks {
+    delivered: Option<Seq>,
+    read: Option<Seq>,
 }
 
 impl Receipts {
@@ -60,9 +69,12 @@ impl Receipts {
             return;
         }
         for (conversation, merged) in &self.by_conversation {
-            if let Some(command) = merged.command(shared, actor, *conversation) {
-                // The place in the order is taken by the call; the outcome is for nobody.
-                drop(shared.deps.commands.submit(command, shared.config.command_wait));
+            let alone = merged.beyond.iter().map(|(marks, _)| *marks);
+            for marks in std::iter::once(merged.marks).chain(alone) {
+                if let Some(command) = marks.command(shared, actor, *conversation) {
+                    // The place in the order is taken by the call; the outcome is for nobody.
+                    drop(shared.deps.commands.submit(command, shared.config.command_wait));
+                }
             }
         }
     }
@@ -73,6 +85,21 @@ impl Merged {
         self.written.map_or(0, |written| written + interval)
     }
 
+    /// What is to be written next, and the frames that it answers.
+    fn take(&mut self) -> Option<(Marks, Vec<Option<String>>)> {
+        if !self.waiting.is_empty() {
+            return Some((std::mem::take(&mut self.marks), std::mem::take(&mut self.waiting)));
+        }
+        let (marks, reference) = self.beyond.pop_front()?;
+        Some((marks, vec![reference]))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.beyond.is_empty() && self.in_flight.is_empty()
+    }
+}
+
+impl Marks {
     fn command(
         &self,
         shared: &Shared,
@@ -97,6 +124,7 @@ pub(super) fn receive(core: &mut Core, frame: ReceiptUpdate, now: u64) {
         return core.wrong(now);
     }
     let most = core.shared.config.receipts_waiting;
+    let head = core.shared.hub().head_seq(frame.conversation_id);
     let receipts = &mut core.busy().receipts;
     if receipts.waiting >= most {
         let problem = Problem::new(Code::RateLimited).retry_after_ms(1_000);
@@ -104,10 +132,15 @@ pub(super) fn receive(core: &mut Core, frame: ReceiptUpdate, now: u64) {
         return core.answered(true, now);
     }
     receipts.waiting += 1;
+    let marks = Marks { delivered: frame.delivered, read: frame.read };
     let merged = receipts.by_conversation.entry(frame.conversation_id).or_default();
-    merged.delivered = merged.delivered.max(frame.delivered);
-    merged.read = merged.read.max(frame.read);
-    merged.waiting.push(frame.reference);
+    if head.is_some_and(|head| marks.delivered.max(marks.read) <= Some(head)) {
+        merged.marks.delivered = merged.marks.delivered.max(marks.delivered);
+        merged.marks.read = merged.marks.read.max(marks.read);
+        merged.waiting.push(frame.reference);
+    } else {
+        merged.beyond.push_back((marks, frame.reference));
+    }
     write(core, frame.conversation_id, now);
     core.schedule(now);
 }
@@ -116,9 +149,9 @@ pub(super) fn receive(core: &mut Core, frame: ReceiptUpdate, now: u64) {
 pub(super) fn write_due(core: &mut Core, now: u64) {
     let interval = millis(core.shared.config.receipt_interval);
     let Some(busy) = &mut core.busy else { return };
-    busy.receipts.by_conversation.retain(|_, merged| {
-        !merged.waiting.is_empty() || !merged.in_flight.is_empty() || now < merged.due(interval)
-    });
+    busy.receipts
+        .by_conversation
+        .retain(|_, merged| !merged.is_idle() || now < merged.due(interval));
     let due: Vec<ConversationId> = busy.receipts.by_conversation.keys().copied().collect();
     due.into_iter().for_each(|conversation| write(core, conversation, now));
 }
@@ -131,10 +164,10 @@ fn write(core: &mut Core, conversation: ConversationId, now: u64) {
     if !merged.in_flight.is_empty() || now < merged.due(interval) {
         return;
     }
-    let Some(command) = merged.command(&core.shared, actor, conversation) else { return };
-    (merged.delivered, merged.read) = (None, None);
+    let Some((marks, references)) = merged.take() else { return };
+    let Some(command) = marks.command(&core.shared, actor, conversation) else { return };
     merged.written = Some(now);
-    merged.in_flight = std::mem::take(&mut merged.waiting);
+    merged.in_flight = references;
     let submitted = core.shared.deps.commands.submit(command, core.shared.config.command_wait);
     busy.add(Box::pin(async move {
         let then = Then::Receipt(conversation, Box::new(submitted.await));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use verbatim_gateway::GatewayConfig;
 use verbatim_schemas::Kind;
 
-use crate::support::{Served, World, config, group};
+use crate::support::{Served, World, config, group, world::Projection};
 
 #[tokio::test]
 async fn those_who_view_get_entries_and_the_others_a_count() {
@@ -119,12 +119,70 @@ async fn a_new_member_of_a_channel_hears_of_it_and_can_view_at_once() {
     let ack = eve.ask(view).await;
     assert_eq!((&ack["type"], &ack["head_rev"]), (&json!("ack"), &json!(2)));
     let told = eve.expect("unread").await;
-    assert_eq!((&told["head_rev"], &told["unread"]), (&json!(2), &Value::Null));
+    assert_eq!(
+        (&told["head_rev"], &told["unread"], &told["read"]),
+        (&json!(2), &json!(0), &json!(0))
+    );
     world.remove(channel, "ada", "eve");
     assert_eq!(eve.expect("left").await["conversation_id"], json!(channel));
     world.say(channel, "ada", "without eve");
     served.delivered().await;
     assert!(eve.drained().await.is_empty());
+}
+
+#[tokio::test]
+async fn sockets_are_told_what_joining_and_sending_move() {
+    let served = Served::start().await;
+    let world = &served.world;
+    let [channel, room] = [1, 2].map(|number| group(world, number));
+    world.create(Kind::Channel, channel, "ada", &[]);
+    world.create(Kind::Group, room, "ada", &[]);
+    let mut laptop = served.open("ada@laptop").await;
+    let mut eve = served.open("eve").await;
+    for number in 1..=2 {
+        world.say(channel, "ada", "from elsewhere");
+        let own = laptop.until("receipt").await;
+        assert_eq!((&own["user_id"], &own["read"]), (&json!("ada"), &json!(number)));
+    }
+    world.add(channel, "ada", "eve");
+    let told = eve.next().await;
+    assert_eq!(
+        (&told["type"], &told["head_seq"], &told["read"]),
+        (&json!("unread"), &json!(2), &json!(2))
+    );
+    world.say(room, "ada", "before eve");
+    world.add(room, "ada", "eve");
+    assert_eq!(eve.expect("entry").await["kind"], "member_added");
+    let told = eve.expect("unread").await;
+    assert_eq!(
+        (&told["conversation_id"], &told["read"], &told["unread"]),
+        (&json!(room), &json!(1), &json!(0))
+    );
+    served.delivered().await;
+    assert!(eve.drained().await.is_empty(), "another's sending moves nobody else's");
+}
+
+#[tokio::test]
+async fn who_comes_between_is_told_what_joining_and_sending_moved() {
+    let served = Served::start().await;
+    let world = &served.world;
+    let [channel, room] = [1, 2].map(|number| group(world, number));
+    world.create(Kind::Channel, channel, "ada", &["bob"]);
+    world.create(Kind::Group, room, "ada", &[]);
+    served.delivered().await;
+    (0..2).for_each(|partition| world.hold(Projection::Inbox, partition));
+    world.say(channel, "bob", "own");
+    world.say(room, "ada", "before bob");
+    world.add(room, "ada", "bob");
+    served.delivered().await;
+    let seen = served.open("bob").await.drained().await;
+    let of = |frame_type: &str, id| {
+        let fits =
+            |frame: &&Value| frame["type"] == frame_type && frame["conversation_id"] == json!(id);
+        seen.iter().find(fits).unwrap_or_else(|| panic!("{frame_type} of {id}: {seen:?}"))["read"]
+            .clone()
+    };
+    assert_eq!((of("receipt", channel), of("unread", room)), (json!(1), json!(1)));
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ async fn who_joins_hears_of_it_first_and_who_leaves_hears_nothing_more() {
     let joined = eve.expect("entry").await;
     assert_eq!((&joined["kind"], &joined["rev"]), (&json!("member_added"), &json!(3)));
     assert_eq!(joined["member"]["user_id"], "eve");
+    assert_eq!(eve.expect("unread").await["read"], 1, "joining sets it to the head");
     world.say(conversation, "bob", "with eve");
     assert_eq!(eve.expect("entry").await["rev"], 4);
 
@@ -43,6 +44,41 @@ async fn who_joins_hears_of_it_first_and_who_leaves_hears_nothing_more() {
     world.add(conversation, "ada", "eve");
     let back = eve.expect("entry").await;
     assert_eq!((&back["kind"], &back["rev"]), (&json!("member_added"), &json!(9)));
+    assert_eq!(eve.expect("unread").await["unread"], 0);
+}
+
+/// A removal meets a fetch that is on its way, again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn g7_nothing_is_answered_after_left() {
+    let served = Served::start().await;
+    let world = &served.world;
+    let conversation = group(world, 1);
+    world.create(Kind::Group, conversation, "ada", &["bob"]);
+    world.say(conversation, "ada", "hello");
+    let mut bob = served.open("bob").await;
+    for round in 0..300 {
+        let fetch = json!({"type": "fetch", "conversation_id": conversation, "after": 0});
+        bob.send(fetch).await;
+        for _ in 0..round % 7 {
+            tokio::task::yield_now().await;
+        }
+        world.remove(conversation, "ada", "bob");
+        let (mut left, mut answered) = (false, false);
+        while !left || !answered {
+            let frame = bob.next().await;
+            match frame["type"].as_str() {
+                Some("left") => left = true,
+                Some("entries") => {
+                    assert!(!left, "round {round}: entries after left");
+                    answered = true;
+                }
+                Some("error") => answered = true,
+                _ => {}
+            }
+        }
+        world.add(conversation, "ada", "bob");
+        bob.until("entry").await;
+    }
 }
 
 #[tokio::test]

@@ -82,6 +82,12 @@ async fn telling_begins_and_ends_with_the_last_shared_conversation() {
     served.pass(Duration::from_secs(6)).await;
     assert_eq!(ada.until("presence").await["online"], false, "one conversation is left");
     world.remove(two, "ada", "bob");
+    let hidden = ada.until("presence").await;
+    assert_eq!(
+        (&hidden["online"], &hidden["last_seen"]),
+        (&json!(false), &Value::Null),
+        "as who never was"
+    );
     served.delivered().await;
     let _bob = served.open("bob").await;
     served.until(|_| world.parts.announced().len() == 4).await;

@@ -86,6 +86,39 @@ async fn a_receipt_names_something_and_stays_within_the_head() {
 }
 
 #[tokio::test]
+async fn one_that_is_refused_spoils_no_other() {
+    let served = Served::start().await;
+    let world = &served.world;
+    let conversation = group(world, 1);
+    world.create(Kind::Group, conversation, "ada", &["bob"]);
+    (0..3).for_each(|_| drop(world.say(conversation, "ada", "hello")));
+    let mut bob = served.open("bob").await;
+    let receipt = |name: &str, seq: u64, reference: &str| json!({"type": "receipt", "conversation_id": conversation, name: seq, "ref": reference});
+    bob.ask(receipt("read", 1, "first")).await;
+    for frame in
+        [receipt("delivered", 5_000, "wrong"), receipt("read", 2, "a"), receipt("read", 3, "b")]
+    {
+        bob.send(frame).await;
+    }
+    served.pass(Duration::from_millis(1_500)).await;
+    served.pass(Duration::from_millis(1_500)).await;
+    let mut answers = std::collections::BTreeMap::new();
+    while answers.len() < 3 {
+        let frame = bob.next().await;
+        if let Some(reference) = frame["ref"].as_str() {
+            answers.insert(reference.to_owned(), frame);
+        }
+    }
+    assert_eq!(answers["wrong"]["code"], "beyond_head");
+    for reference in ["a", "b"] {
+        assert_eq!(
+            (&answers[reference]["type"], &answers[reference]["read"]),
+            (&json!("ack"), &json!(3))
+        );
+    }
+}
+
+#[tokio::test]
 async fn in_large_conversations_only_oneself_hears_of_ones_receipts() {
     let served = Served::start().await;
     let world = &served.world;

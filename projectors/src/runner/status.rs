@@ -58,6 +58,8 @@ pub struct PartitionStatus {
     pub end: Option<u64>,
     /// How many offsets lie between the two.
     pub lag: Option<u64>,
+    /// Since when what it does fails and is tried again; none while it works.
+    pub failing_since: Option<Timestamp>,
     /// Since when rulings come whose predecessor is missing; none when none is.
     pub gap_since: Option<Timestamp>,
     /// How many batches were written.
@@ -154,6 +156,7 @@ impl Cell {
             position: None,
             end: None,
             lag: None,
+            failing_since: None,
             gap_since: None,
             batches: 0,
         };
@@ -171,6 +174,12 @@ impl Cell {
     pub(crate) fn set(&self, state: State) {
         let now = self.clock.now();
         self.update(|status| {
+            match state {
+                State::Retrying { .. } => status.failing_since = status.failing_since.or(Some(now)),
+                // What begins again has yet to show that it works.
+                State::Starting => {}
+                _ => status.failing_since = None,
+            }
             if status.state != state {
                 status.state = state;
                 status.since = now;

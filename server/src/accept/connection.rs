@@ -157,6 +157,11 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         if head_size(request.uri(), request.headers()) > limit {
             return Either::Right(std::future::ready(Ok(headers_too_large(limit))));
         }
+        // RFC 9112, section 3.2.
+        let hosts = request.headers().get_all(http::header::HOST).iter().count();
+        if hosts > 1 || (hosts == 0 && request.version() > http::Version::HTTP_10) {
+            return Either::Right(std::future::ready(Ok(no_host())));
+        }
         let client = self.acceptor.proxies.client(self.peer.ip(), request.headers());
         let extensions = request.extensions_mut();
         extensions.insert(client);
@@ -174,6 +179,10 @@ fn head_size(uri: &Uri, headers: &HeaderMap) -> usize {
     headers.iter().fold(REQUEST_LINE + target, |size, (name, value)| {
         size + HEADER_LINE + name.as_str().len() + value.len()
     })
+}
+
+fn no_host() -> Response<Body> {
+    problem_response(&Problem::new(Code::Malformed).detail("send one Host header"))
 }
 
 fn headers_too_large(limit: usize) -> Response<Body> {

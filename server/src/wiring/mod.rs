@@ -93,10 +93,18 @@ pub async fn start_on(shell: Arc<Shell>, vfs: Option<String>) -> anyhow::Result<
         .merge(health.router())
         .merge(verbatim_http::documents_router());
 
-    let mut tasks = Tasks { background: JoinSet::new(), drains: JoinSet::new(), stay };
+    let mut tasks = Tasks {
+        background: JoinSet::new(),
+        gateway: JoinSet::new(),
+        drains: JoinSet::new(),
+        leave: watch::Sender::new(false),
+        stay,
+    };
     tasks.background.spawn(commands.run(shell.shutdown.receiver()));
-    let running = gateway.clone();
-    tasks.background.spawn(async move { running.run(std::future::pending()).await });
+    let (running, mut leave) = (gateway.clone(), tasks.leave.subscribe());
+    tasks.gateway.spawn(async move {
+        running.run(async move { drop(leave.wait_for(|leave| *leave).await) }).await;
+    });
     let listener = admin::listen(&config.server.data)?;
     tasks.background.spawn(admin::serve(listener, projectors.clone()));
     // Whoever reads that the server listens may open a socket and send at once.
@@ -123,7 +131,11 @@ pub async fn start_on(shell: Arc<Shell>, vfs: Option<String>) -> anyhow::Result<
 /// What runs beside the requests.
 struct Tasks {
     background: JoinSet<()>,
+    gateway: JoinSet<()>,
     drains: JoinSet<()>,
+    /// Tells the gateway to end.
+    leave: watch::Sender<bool>,
+    /// Tells the projectors to end.
     stay: watch::Sender<bool>,
 }
 
@@ -131,6 +143,8 @@ struct Tasks {
 /// finish their batches; the stores close when the last of them is gone.
 async fn stop(mut tasks: Tasks, projectors: Arc<Handle>, shell: Arc<Shell>) -> anyhow::Result<()> {
     while tasks.drains.join_next().await.is_some() {}
+    tasks.leave.send_replace(true);
+    while tasks.gateway.join_next().await.is_some() {}
     tasks.background.shutdown().await;
     tasks.stay.send_replace(true);
     projectors.stop().await;

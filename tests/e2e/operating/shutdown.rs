@@ -62,6 +62,14 @@ async fn sigterm_drains_and_exits_0_and_what_was_acknowledged_stays() -> Result<
     assert_eq!(server.stop().await?, Some(0), "in good order");
     let log = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
     assert!(!log.contains("ERROR"), "nothing is told that did not go wrong: {log}");
+    let files = std::fs::read_dir(server.data())?
+        .map(|file| Ok(file?.file_name().to_string_lossy().into_owned()));
+    let open: Vec<String> = files
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .filter(|name| name.ends_with("-wal"))
+        .collect();
+    assert!(open.is_empty(), "stores that were not closed: {open:?}");
     for socket in &mut sockets {
         let bye = socket.expect("bye").await?;
         assert_eq!(bye["code"], "restart");

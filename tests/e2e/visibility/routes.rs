@@ -90,8 +90,7 @@ async fn ask(cast: &Cast, route: &Route, caller: Caller, row: &Row) -> Result<Re
         headers.push(("authorization", token));
     }
     if row.upgrade {
-        Wire::open(cast.server.address(), &headers).await?;
-        return Ok(Reply { status: 101, headers: Vec::new(), body: Vec::new() });
+        return Ok(Wire::open(cast.server.address(), &headers).await?.answer);
     }
     let body = row.body.as_ref().map(Value::to_string).unwrap_or_default();
     let length = body.len().to_string();

@@ -26,8 +26,9 @@ const READERS: usize = 4;
 pub(super) struct VersionFile {
     pub(super) number: Version,
     pub(super) database: Database,
-    pub(super) writer: Writer,
+    /// Before the writer: the last connection to close clears the WAL away, which one that reads can't.
     pub(super) readers: Readers,
+    pub(super) writer: Writer,
     pub(super) position: Arc<Included>,
     /// The last field: the files go when the connections are closed.
     files: Files,

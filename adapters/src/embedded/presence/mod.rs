@@ -53,8 +53,9 @@ const READERS: usize = 2;
 /// Presence of one process, in `presence.db` of its data folder.
 pub struct EmbeddedPresence {
     shared: Arc<Shared>,
-    writer: Writer,
+    /// Before the writer: the last connection to close clears the WAL away, which one that reads can't.
     readers: Readers,
+    writer: Writer,
     /// The last field: the folder is free again when the database is closed.
     _folder: Arc<DataFolder>,
 }

@@ -270,6 +270,11 @@ impl Client {
                         }
                     }
                 }
+                "unread" => {
+                    let last = self.last.get(&id()).copied();
+                    assert_eq!(last, frame["head_rev"].as_u64(), "right after joining: {frame}");
+                    assert_eq!(frame["read"], frame["head_seq"]);
+                }
                 "left" => {
                     assert!(self.last.remove(&id()).is_some(), "left once: {frame}");
                 }
