@@ -11,7 +11,7 @@ use verbatim_schemas::{
 
 use super::{
     Hub, Live,
-    deliver::{own_read, receipt_frame},
+    watermarks::{own_read, receipt_frame},
 };
 use crate::{
     encode,

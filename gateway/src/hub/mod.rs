@@ -11,6 +11,7 @@ mod index;
 mod recent;
 #[cfg(test)]
 mod tests;
+mod watermarks;
 
 use std::{
     collections::{BTreeMap, HashMap},
