@@ -134,7 +134,7 @@ where
         limits: limits(&config),
     };
     ready(address);
-    match acceptor.serve(listener, shutdown, config.server.drain).await {
+    match Box::pin(acceptor.serve(listener, shutdown, config.server.drain)).await {
         Drained::Fully => tracing::info!("all connections ended"),
         Drained::CutOff(count) => tracing::warn!(count, "connections cut off at the drain limit"),
     }

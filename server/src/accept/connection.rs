@@ -41,6 +41,7 @@ pub(super) fn admit(
     stream: TcpStream,
     peer: SocketAddr,
     shutdown: &Shutdown,
+    cut: &Shutdown,
 ) {
     let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
         metrics::counter!("verbatim_connections_refused_total").increment(1);
@@ -53,8 +54,13 @@ pub(super) fn admit(
     let _ = stream.set_nodelay(true);
     end_when_stalled(&stream);
     let permit = ConnectionPermit::new(permit);
-    let (acceptor, shutdown) = (Arc::clone(acceptor), shutdown.clone());
-    tokio::spawn(run(acceptor, stream, peer, permit, shutdown));
+    let (acceptor, shutdown, mut cut) = (Arc::clone(acceptor), shutdown.clone(), cut.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            () = run(acceptor, stream, peer, permit, shutdown) => {}
+            () = cut.begun() => {}
+        }
+    });
 }
 
 async fn run(

@@ -37,6 +37,9 @@ const MIN_PAUSE: Duration = Duration::from_millis(5);
 /// The longest pause after a failed accept.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long connections that are cut off may take to be gone.
+const CUT_WITHIN: Duration = Duration::from_secs(1);
+
 /// Bounds of connections.
 #[derive(Debug, Clone, Copy)]
 pub struct AcceptLimits {
@@ -88,6 +91,7 @@ impl Acceptor {
         let total = self.limits.connections;
         let room = Arc::new(Semaphore::new(total as usize));
         let shared = Arc::new(self);
+        let (cut_off, cut) = crate::shutdown::channel();
         let mut pause = MIN_PAUSE;
         loop {
             let accepted = tokio::select! {
@@ -98,7 +102,7 @@ impl Acceptor {
             match accepted {
                 Ok((stream, peer)) => {
                     pause = MIN_PAUSE;
-                    connection::admit(&shared, &room, stream, peer, &shutdown);
+                    connection::admit(&shared, &room, stream, peer, &shutdown, &cut);
                 }
                 Err(error) if is_the_clients(&error) => {}
                 Err(error) => {
@@ -114,7 +118,13 @@ impl Acceptor {
         drop(listener);
         match tokio::time::timeout(drain, room.acquire_many(total)).await {
             Ok(_) => Drained::Fully,
-            Err(_) => Drained::CutOff(total as usize - room.available_permits()),
+            Err(_) => {
+                let left = total as usize - room.available_permits();
+                cut_off.begin();
+                // What they held goes with them, the stores among it. A socket's end is the gateway's matter.
+                let _ = tokio::time::timeout(CUT_WITHIN, room.acquire_many(total)).await;
+                Drained::CutOff(left)
+            }
         }
     }
 }
