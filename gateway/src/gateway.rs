@@ -18,6 +18,8 @@ use crate::{
 
 /// How many sockets are told to go at once, before the next ones are.
 const DRAIN_AT_ONCE: usize = 256;
+/// How long sockets that are cut off may take to be gone.
+const CUT_WITHIN: Duration = Duration::from_secs(1);
 
 /// The gateway: sockets, subscriptions, fan-out and presence leases of one node.
 #[derive(Clone)]
@@ -104,20 +106,28 @@ impl Gateway {
             tokio::task::yield_now().await;
         }
         drop(sessions);
-        let closed = async {
-            loop {
-                let ended = shared.ended.notified();
-                tokio::pin!(ended);
-                ended.as_mut().enable();
-                if shared.open.load(Ordering::Acquire) == 0 {
-                    break;
-                }
-                ended.await;
-            }
-        };
-        let _in_time = tokio::time::timeout(within, closed).await;
+        let _in_time = tokio::time::timeout(within, self.all_closed()).await;
+        let left = shared.open.load(Ordering::Acquire);
+        if left > 0 {
+            // Whoever does not close holds what it has of the stores no longer.
+            shared.set_cut();
+            shared.hub().sessions().iter().for_each(|session| session.wake());
+            let _gone = tokio::time::timeout(CUT_WITHIN, self.all_closed()).await;
+        }
         presence::release(shared).await;
-        shared.open.load(Ordering::Acquire)
+        left
+    }
+
+    async fn all_closed(&self) {
+        loop {
+            let ended = self.shared.ended.notified();
+            tokio::pin!(ended);
+            ended.as_mut().enable();
+            if self.shared.open.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// Whether the timeline is followed; until then new sockets get 503.

@@ -76,6 +76,8 @@ pub(crate) struct Shared {
     pub(crate) ended: Notify,
     following: watch::Sender<bool>,
     draining: AtomicBool,
+    /// Whether sockets that outlasted the drain end as they are.
+    cut: AtomicBool,
     /// Rulings skipped beyond gaps that are open now.
     pub(crate) skipped: AtomicU64,
 }
@@ -99,6 +101,7 @@ impl Shared {
             ended: Notify::new(),
             following: watch::Sender::new(false),
             draining: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
             skipped: AtomicU64::new(0),
             config,
             deps,
@@ -123,6 +126,14 @@ impl Shared {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_cut(&self) {
+        self.cut.store(true, Ordering::Release);
     }
 
     pub(crate) fn set_draining(&self) {

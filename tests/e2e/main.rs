@@ -11,6 +11,7 @@ mod chat;
 mod crash_points;
 mod damaged;
 mod documents;
+mod failing_store;
 mod fan_out;
 mod full_disk;
 mod operating;

@@ -63,6 +63,9 @@ impl Connection {
     /// One poll; ready when the connection is over.
     fn run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timer = self.core.session.begin(cx.waker());
+        if self.core.shared.is_cut() {
+            return Poll::Ready(());
+        }
         let now = self.core.shared.time.elapsed();
         if timer && self.core.timers(now).is_break() {
             return Poll::Ready(());

@@ -176,8 +176,8 @@ impl Cell {
         self.update(|status| {
             match state {
                 State::Retrying { .. } => status.failing_since = status.failing_since.or(Some(now)),
-                // What begins again has yet to show that it works.
-                State::Starting => {}
+                // What begins again has yet to show that it works: see `update` and `Task::wrote`.
+                State::Starting | State::Running => {}
                 _ => status.failing_since = None,
             }
             if status.state != state {
@@ -196,6 +196,9 @@ impl Cell {
             *end = (*end).max(next);
         }
         status.lag = status.end.map(|end| end - next);
+        if status.state == State::Running && status.lag == Some(0) {
+            status.failing_since = None;
+        }
         if let Some(lag) = status.lag {
             self.meters.lag(lag);
         }
@@ -205,4 +208,39 @@ impl Cell {
 /// The values are whole after every change, so a panic of another holder leaves nothing half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(7)
+        }
+    }
+
+    #[test]
+    fn what_fails_at_each_attempt_has_been_failing_all_the_time() {
+        let cell = Cell::new("history", 0, Arc::new(Still));
+        let failing = || cell.status().failing_since.is_some();
+        cell.update(|status| status.end = Some(5));
+        for _ in 0..3 {
+            cell.set(State::Running);
+            cell.set(State::Retrying { reason: "locked".to_owned(), attempts: 1 });
+            cell.set(State::Starting);
+            assert!(failing());
+        }
+        cell.set(State::Running);
+        assert!(failing(), "there is something to do, and nothing was done");
+        cell.update(|status| {
+            status.position = Some(Src { generation: 1, partition: 0, offset: 4 })
+        });
+        assert!(!failing(), "all is done");
+        cell.set(State::Retrying { reason: "locked".to_owned(), attempts: 1 });
+        cell.set(State::Paused);
+        assert!(!failing(), "an operator's pause");
+    }
 }

@@ -126,6 +126,7 @@ impl Task {
         self.cell.update(|status| {
             status.position = Some(position);
             status.batches += 1;
+            status.failing_since = None;
         });
         self.set(State::Running);
     }

@@ -10,6 +10,7 @@ use verbatim_tests::{
     crowd::{Crowd, NO_RATES},
     dice::Dice,
     new_id,
+    wire::Wire,
 };
 
 /// Restarted in good order again and again while eight people talk.
@@ -42,6 +43,12 @@ async fn sigterm_drains_and_exits_0_and_what_was_acknowledged_stays() -> Result<
     let _idle = TcpStream::connect(server.address()).await?;
     let mut half = TcpStream::connect(server.address()).await?;
     half.write_all(b"GET /v1/unread HTTP/1.1\r\nhost: x\r\n").await?;
+    // Nor must one whose body stops, nor a socket that answers no close.
+    let mut body = TcpStream::connect(server.address()).await?;
+    body.write_all(b"POST /v1/dev/tokens HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
+        .await?;
+    let bearer = format!("Bearer {}", ada.token.clone().unwrap_or_default());
+    let _silent = Wire::open(server.address(), &[("authorization", &bearer)]).await?;
     // Somebody sends all the while.
     let sending = tokio::spawn({
         let (ada, id) = (ada.clone(), id.clone());

@@ -104,7 +104,7 @@ impl Drop for Files {
 /// Deletes a database and what SQLite keeps beside it. What can't be deleted now is at the next
 /// start.
 pub(super) fn delete(main: &std::path::Path) {
-    for suffix in ["", "-wal", "-shm"] {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
         let mut file = main.as_os_str().to_owned();
         file.push(suffix);
         match std::fs::remove_file(&file) {
