@@ -42,8 +42,8 @@ export class VerbatimClient {
   readonly #typing: Typing;
   readonly #views: Views;
   readonly #positions = new Positions();
-  /** Whether this is not the first session. */
-  #welcomed = false;
+  /** The log is known to have gone back: the next session starts over. */
+  #wentBack = false;
 
   constructor(given: ClientOptions) {
     const options = resolveOptions(given);
@@ -105,6 +105,7 @@ export class VerbatimClient {
       typing: this.#typing,
       views: this.#views,
       onCovered: (position) => (this.#connection.since = position),
+      onConflict: () => this.#logWentBack(),
     });
     this.#connection = new Connection({
       url: options.socketUrl,
@@ -115,7 +116,7 @@ export class VerbatimClient {
       userId: options.userId,
       ticket: () => this.rest.ticket(),
       onState: (state) => this.events.emit('state', state),
-      onOnline: (welcome, resumed) => this.#online(welcome, resumed),
+      onOnline: (welcome, resumed, refused) => this.#online(welcome, resumed, refused),
       onOffline: () => this.#offline(),
       onFrame: (frame) => this.#router.frame(frame),
     });
@@ -243,10 +244,11 @@ export class VerbatimClient {
     return this.inbox.get(conversation.id) as ConversationView;
   }
 
-  #online(welcome: Welcome, resumed: boolean): void {
-    if (!resumed && this.#welcomed) this.#startOver();
-    this.#welcomed = true;
-    this.#router.welcome(welcome, resumed);
+  #online(welcome: Welcome, resumed: boolean, refused: boolean): void {
+    const over = refused || this.#wentBack;
+    if (over) this.#startOver();
+    this.#wentBack = false;
+    this.#router.welcome(welcome, resumed, over);
     this.#sync.online();
     this.#presence.online();
     this.#views.online();
@@ -258,13 +260,23 @@ export class VerbatimClient {
 
   /** What is known may be of another log, or of this one before it was restored from a copy: all is read anew. */
   #startOver(): void {
+    const open = this.#open.ids();
     this.#positions.forget();
-    this.#sync.doubt((id) => this.#open.get(id) !== null);
-    this.#receipts.clear();
-    this.inbox.clear();
+    this.#sync.doubt((id) => open.includes(id));
+    this.#receipts.doubt();
+    this.inbox.doubt();
     this.#loader.restart();
     this.#open.reloadAll();
+    // What lies between is in the copies, and is not told one by one.
+    for (const id of open) this.events.emit('reset', id);
     this.events.emit('inbox', null);
+  }
+
+  /** A message stands where this client holds another one: the log was restored from a copy. */
+  #logWentBack(): void {
+    if (this.#wentBack) return;
+    this.#wentBack = true;
+    this.#connection.startOver();
   }
 
   #offline(): void {

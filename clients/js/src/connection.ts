@@ -24,8 +24,11 @@ export interface ConnectionOptions {
   userId: string;
   ticket(): Promise<string>;
   onState(state: ConnectionState): void;
-  /** A new session: what was asked of the old one has to be asked again. `resumed`: it began with a `since`. */
-  onOnline(welcome: Welcome, resumed: boolean): void;
+  /**
+   * A new session: what was asked of the old one has to be asked again. `resumed`: its `since` was taken;
+   * `refused`: it was not.
+   */
+  onOnline(welcome: Welcome, resumed: boolean, refused: boolean): void;
   onOffline(): void;
   onFrame(frame: Frame): void;
 }
@@ -93,7 +96,13 @@ export class Connection {
 
   /** Gives the session up for a new one, which begins with the server's time. */
   restart(): void {
-    if (this.#online) this.#session?.close(4000, "the server's time is needed");
+    if (this.#online) this.#session?.close(4000, 'begins anew');
+  }
+
+  /** As `restart`, and everything is told again. */
+  startOver(): void {
+    this.#since = null;
+    this.restart();
   }
 
   /** Asks for a sign of life; a dead path is closed by the time-out of the answer. For wake-ups of the device. */
@@ -122,13 +131,13 @@ export class Connection {
       clock,
       ticket,
       since,
-      onWelcome: (welcome) => run === this.#run && this.#welcome(welcome, welcome.resumed),
+      onWelcome: (welcome) => run === this.#run && this.#welcome(welcome, since !== null && !welcome.resumed),
       onFrame: (frame) => run === this.#run && this.options.onFrame(frame),
       onClose: (code, bye, error) => run === this.#run && this.#closed(code, bye, error),
     });
   }
 
-  #welcome(welcome: Welcome, resumed: boolean): void {
+  #welcome(welcome: Welcome, refused: boolean): void {
     if (welcome.user_id !== this.options.userId) {
       this.stop();
       return this.#set({ phase: 'signed_out', reason: `the token is for ${welcome.user_id}, not for ${this.options.userId}` });
@@ -139,7 +148,7 @@ export class Connection {
     this.#set({ phase: 'online' });
     this.#scheduleRenewal();
     this.#scheduleProbe(2 * (welcome.ping_interval_ms ?? DEFAULT_PROBE_MS / 2));
-    this.options.onOnline(welcome, resumed);
+    this.options.onOnline(welcome, welcome.resumed, refused);
   }
 
   #closed(code: number, bye: Bye | null, error: VerbatimError | null): void {

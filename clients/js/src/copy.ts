@@ -20,9 +20,18 @@ export class Copy {
   /** The newest page, newest first. */
   load(page: Page<Message, number>): void {
     this.messages = [];
+    this.receipts = new Map();
     this.merge(page.items);
     this.hasOlder = page.next !== null;
     for (const message of page.items) this.#readOwn(message);
+  }
+
+  /** Whether another message is held in this one's place. */
+  conflicts(message: Message): boolean {
+    const first = this.messages[0]?.seq ?? 0;
+    // Without a hole, so the place is known.
+    const held = this.messages[message.seq - first] ?? this.messages.at(-1);
+    return held !== undefined && held.seq === message.seq && held.id !== message.id;
   }
 
   /** An older page, newest first. */

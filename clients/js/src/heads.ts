@@ -5,7 +5,7 @@ export interface HeadsOptions {
   clock: Clock;
   onHead(head: Head): void;
   /** Not every conversation that changed was named: the rest is in the inbox, and copies are checked. */
-  onPartial(named: ReadonlySet<string>): void;
+  onPartial(named: ReadonlySet<string>, unnamed: readonly string[]): void;
   /** Known before, but not among all of the user's conversations. */
   onGone(conversationId: string): void;
   /** All before this position is known. */
@@ -84,10 +84,10 @@ export class Heads {
     this.#timer = undefined;
     const [behind, partial] = [this.#behind, this.#partial];
     // Heads of partitions that lag follow: until then nobody knows what is gone, and nothing is covered.
-    const gone = behind || partial ? [] : [...(this.#unnamed ?? [])];
+    const unnamed = behind ? [] : [...(this.#unnamed ?? [])];
     if (!behind) this.#unnamed = null;
-    for (const id of gone) this.options.onGone(id);
-    if (partial) this.options.onPartial(this.#named);
+    if (partial) this.options.onPartial(this.#named, unnamed);
+    else for (const id of unnamed) this.options.onGone(id);
     if (!behind && this.#position !== null) this.options.onCovered(this.#position);
     this.#named.clear();
   }

@@ -117,9 +117,12 @@ export class Inbox {
     if (role) this.#change(row, { role });
   }
 
-  clear(): void {
-    this.#rows.clear();
-    this.#sorted = null;
+  /** What is known may be of another log: it stays to be seen until the server has told it again. */
+  doubt(): void {
+    for (const row of this.#rows.values()) {
+      [row.rev, row.discount] = [0, 0];
+      this.#change(row, { head_seq: 0, head_rev: 0, read: 0, delivered: 0, unread: 0, last_message: null });
+    }
   }
 
   remove(id: string): void {

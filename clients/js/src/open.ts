@@ -64,6 +64,10 @@ export class OpenConversations {
     if (copy) await this.#read(copy);
   }
 
+  ids(): string[] {
+    return [...this.#copies.keys()];
+  }
+
   /** Reads all copies anew. */
   reloadAll(): void {
     for (const copy of this.#copies.values()) void this.#read(copy);

@@ -31,6 +31,8 @@ export interface OutboxOptions {
 const MAX_LANES_IN_FLIGHT = 8;
 /** Resends under a new id, before a message counts as failed. */
 const MAX_RENAMES = 3;
+/** For so long after a welcome the time that it told is taken to hold. */
+const FRESH_MS = 30_000;
 
 interface Lane {
   inFlight: OutboxItem | null;
@@ -48,6 +50,7 @@ export class Outbox {
   /** Items that get another id once the time is known. */
   #ahead = new Set<string>();
   #online = false;
+  #onlineAt = 0;
   #pausedUntil = 0;
 
   constructor(private readonly options: OutboxOptions) {}
@@ -65,6 +68,7 @@ export class Outbox {
 
   online(): void {
     this.#online = true;
+    this.#onlineAt = this.options.clock.now();
     this.#pumpAll();
   }
 
@@ -148,8 +152,8 @@ export class Outbox {
     if (stale && error.heldMessage) return this.#settle(item, error.heldMessage);
     // Without word of what history holds, a new id could send the message twice.
     const safe = !stale || error.heldMessage === null;
-    if (error.code === 'future_id' && item.renames < MAX_RENAMES) {
-      // An id made now would be refused, too.
+    if (error.code === 'future_id' && item.renames < MAX_RENAMES && this.options.clock.now() - this.#onlineAt > FRESH_MS) {
+      // An id made now would be refused, too. Else it was made before this session told the time.
       this.#ahead.add(item.key);
       this.options.store.update(item, { state: 'queued', renames: item.renames + 1 });
       this.options.onChange(item.conversation_id);

@@ -63,8 +63,14 @@ export class ReceiptSender {
     }
   }
 
-  clear(): void {
-    for (const id of [...this.#marks.keys()]) this.forget(id);
+  /** What the server was known to know may be of another log; what it has yet to be told stays. */
+  doubt(): void {
+    for (const marks of this.#marks.values()) {
+      const told = { delivered: marks.wantDelivered <= marks.delivered, read: marks.wantRead <= marks.read };
+      if (told.delivered) marks.wantDelivered = 0;
+      if (told.read) marks.wantRead = 0;
+      [marks.delivered, marks.read] = [0, 0];
+    }
   }
 
   forget(conversationId: string): void {

@@ -29,18 +29,23 @@ export interface RouterOptions {
   typing: Typing;
   views: Views;
   onCovered(position: string): void;
+  /** A message stands where another one is held. */
+  onConflict(): void;
 }
 
 /** Brings each frame, and each entry that the sync let through, to the parts it concerns. */
 export class FrameRouter {
   #heads: Heads;
+  #over = false;
 
   constructor(private readonly parts: RouterOptions) {
     this.#heads = new Heads({
       clock: parts.clock,
       onHead: (head) => this.head(head),
-      onPartial: (named) => {
+      onPartial: (named, unnamed) => {
         parts.sync.sweep(named);
+        // Those that are still the user's are on the pages.
+        if (this.#over) for (const id of unnamed) if (parts.open.get(id) === null) parts.inbox.remove(id);
         parts.loader.refresh();
       },
       onGone: (id) => this.left(id),
@@ -48,7 +53,9 @@ export class FrameRouter {
     });
   }
 
-  welcome(welcome: Welcome, resumed: boolean): void {
+  /** `over`: what is known is in doubt. */
+  welcome(welcome: Welcome, resumed: boolean, over: boolean): void {
+    this.#over = over;
     this.#heads.welcome(welcome, resumed, this.parts.inbox.ids());
   }
 
@@ -65,6 +72,7 @@ export class FrameRouter {
         return events.emit('inbox', null);
       case 'entry':
         this.#heads.name(id);
+        if (this.#conflicts(frame as unknown as Entry)) return this.parts.onConflict();
         sync.entry(frame as unknown as Entry);
         if (!inbox.described(id)) loader.describe(id);
         return;
@@ -129,6 +137,7 @@ export class FrameRouter {
     inbox.message(message, true);
     receipts.known(id, { read: message.seq });
     const copy = open.get(id);
+    if (copy?.state === 'ready' && copy.conflicts(message)) return this.parts.onConflict();
     if (copy?.state === 'ready') copy.message(message, false);
     events.emit('inbox', null);
     events.emit('conversation', id);
@@ -147,6 +156,11 @@ export class FrameRouter {
     if (!known) return;
     events.emit('left', id);
     events.emit('inbox', null);
+  }
+
+  #conflicts(entry: Entry): boolean {
+    const copy = this.parts.open.get(entry.conversation_id);
+    return entry.kind === 'message' && entry.message !== undefined && copy?.state === 'ready' && copy.conflicts(entry.message);
   }
 
   #delivered(id: string, seq: number): void {

@@ -183,6 +183,7 @@ test('a device whose clock is corrected, or a server whose clock is, learns the 
   const { clock, server, client } = await online({}, withRoom);
   const answer = server.onFrame;
   // The server's clock was set back: what is made by the time that was learnt lies ahead.
+  await clock.advance(60_000);
   const back = clock.now() - 600_000;
   server.onFrame = (socket, frame) => {
     if (frame.type !== 'send' || server.welcomes > 1) return answer(socket, frame);
@@ -195,6 +196,24 @@ test('a device whose clock is corrected, or a server whose clock is, learns the 
   assert.equal((await done).seq, 1);
   const [first, second] = allIds(server).map((id) => String(id)).map((id) => parseInt(id.replace('-', '').slice(0, 12), 16));
   assert.ok((first as number) - (second as number) > 500_000, 'the second id is of the time that the new session told');
+});
+
+test('what was written before the time was known gets other ids, without another session', async () => {
+  const { clock, server, client } = fixture();
+  withRoom(server);
+  const back = clock.now() - 2 * 86_400_000;
+  server.time = () => back + 1_000;
+  const done = ['a', 'b', 'c'].map((text) => client.send('c1', text).done);
+  const answer = server.onFrame;
+  server.onFrame = (socket, frame) => {
+    if (frame.type !== 'send' || parseInt(String(frame['id']).replace('-', '').slice(0, 12), 16) < back + 600_000) return answer(socket, frame);
+    socket.push({ type: 'error', ref: frame.ref as string, code: 'future_id', detail: 'future', retry: 'new_id' });
+    return true;
+  };
+  client.start();
+  await clock.advance(2_000);
+  assert.deepEqual((await Promise.all(done)).map((sent) => sent.seq), [1, 2, 3]);
+  assert.equal(server.sockets.length, 1);
 });
 
 test('an id from the future is replaced, but not for ever', async () => {

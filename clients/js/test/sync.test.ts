@@ -251,6 +251,45 @@ test('a log that was restored from a copy: what is known is read anew', async ()
   assert.equal(client.inbox.get('c1')?.head_seq, 3);
 });
 
+test('a session that ended before its heads were whole: entries, what was left and what was read are told', async () => {
+  const early = fixture();
+  for (const id of ['c1', 'c2']) early.server.room(id);
+  early.client.start();
+  await early.clock.advance(200);
+  await early.client.loadInbox();
+  await early.client.open('c1');
+  await early.client.open('c2');
+  const entries: number[] = [];
+  const left: string[] = [];
+  early.client.events.on('entry', (entry) => entries.push(entry.rev));
+  early.client.events.on('left', (id) => left.push(id));
+  early.server.socket.drop(1006);
+  early.server.say('c1', 'bob', 'missed', { push: false });
+  early.server.rooms.delete('c2');
+  await early.clock.advance(5_000);
+  early.server.say('c1', 'bob', 'live');
+  await early.clock.advance(1_000);
+  assert.equal(early.server.socket.frames[0]?.['since'], undefined);
+  assert.deepEqual([entries, left], [[2, 3], ['c2']]);
+});
+
+test('a log that went back while the position was taken shows by another message in the place of one', async () => {
+  const { clock, server, client } = await online({}, withRoom);
+  await client.open('c1');
+  for (const text of ['a', 'lost', 'lost too']) server.say('c1', 'bob', text);
+  await clock.advance(1_000);
+  const resets: string[] = [];
+  client.events.on('reset', (id) => resets.push(id));
+  server.socket.drop(1006);
+  server.rooms.get('c1')?.entries.splice(2);
+  await clock.advance(5_000);
+  assert.deepEqual(texts(client), ['a', 'lost', 'lost too'], 'nothing tells yet');
+  server.say('c1', 'bob', 'new', { messageId: 'm-new' });
+  await clock.advance(5_000);
+  assert.deepEqual(texts(client), ['a', 'new']);
+  assert.deepEqual(resets, ['c1']);
+});
+
 test('a program that follows all goes on after a log that went back', async () => {
   const { clock, server, client } = await online({ followAll: true }, withRoom);
   const revs = record(client);

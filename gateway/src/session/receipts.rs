@@ -42,6 +42,8 @@ struct Merged {
     /// Frames that name more than this node knows of, so that one of them may be refused: each is written
     /// by itself, and spoils no other.
     beyond: VecDeque<(Marks, Option<String>)>,
+    /// Whether the last that was written was one of these.
+    alone: bool,
 }
 
 /// Up to where messages were received and read.
@@ -87,7 +89,9 @@ impl Merged {
 
     /// What is to be written next, and the frames that it answers.
     fn take(&mut self) -> Option<(Marks, Vec<Option<String>>)> {
-        if !self.waiting.is_empty() {
+        // In turn, so that neither waits for ever.
+        self.alone = !self.alone && !self.beyond.is_empty();
+        if !self.waiting.is_empty() && !self.alone {
             return Some((std::mem::take(&mut self.marks), std::mem::take(&mut self.waiting)));
         }
         let (marks, reference) = self.beyond.pop_front()?;

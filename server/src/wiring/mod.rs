@@ -50,7 +50,12 @@ pub async fn start_on(shell: Arc<Shell>, vfs: Option<String>) -> anyhow::Result<
     // when sockets and requests are gone.
     let (stay, told) = watch::channel(false);
     let projectors = Arc::new(start_projectors(&stores, told));
-    catch_up(&stores, &projectors).await?;
+    let mut ended = shell.shutdown.clone();
+    tokio::select! {
+        caught_up = catch_up(&stores, &projectors) => caught_up?,
+        // What was started ends in its order, a moment later.
+        () = ended.begun() => {}
+    }
     let commands = command_api(&stores, &auth, &shell);
     let gateway = Arc::new(Gateway::new(
         settings::gateway(&config),
@@ -113,8 +118,11 @@ pub async fn start_on(shell: Arc<Shell>, vfs: Option<String>) -> anyhow::Result<
         answers.wait_for(|following| *following).await.is_ok()
             && sockets.wait_for(|following| *following).await.is_ok()
     };
-    if !matches!(tokio::time::timeout(READY_WITHIN, ready).await, Ok(true)) {
-        tracing::warn!("rulings cannot be followed yet; see /v1/health/ready");
+    tokio::select! {
+        followed = tokio::time::timeout(READY_WITHIN, ready) => if followed != Ok(true) {
+            tracing::warn!("rulings cannot be followed yet; see /v1/health/ready");
+        },
+        () = ended.begun() => {}
     }
     let mut shutdown = shell.shutdown.clone();
     let drain = config.server.drain;
@@ -167,7 +175,9 @@ async fn catch_up(stores: &Stores, projectors: &Handle) -> anyhow::Result<()> {
     }
     let stopped = || {
         let partitions = projectors.status().into_iter().flat_map(|status| status.partitions);
-        partitions.into_iter().any(|partition| matches!(partition.state, State::Stopped { .. }))
+        partitions.into_iter().any(|partition| {
+            matches!(partition.state, State::Stopped { .. } | State::Holding { .. })
+        })
     };
     for _ in 0..READY_WITHIN.as_secs() {
         if stores.inbox.reach(&all, Duration::from_secs(1)).await.is_ok() {
