@@ -303,10 +303,10 @@ pub enum ServerFrame {
         head_rev: Rev,
         /// The last message.
         head_seq: Seq,
-        /// Messages after the own watermark (not of channels).
+        /// Messages after the own watermark (of channels only where one has just joined).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unread: Option<u64>,
-        /// The own watermark (not of channels).
+        /// The own watermark (of channels only where one has just joined).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         read: Option<Seq>,
     },

@@ -12,7 +12,7 @@ export interface Clock {
 export const LONGEST_TIMER_MS = 0x7fffffff;
 
 export const systemClock: Clock = {
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => Math.floor(performance.timeOrigin + performance.now()),
   setTimeout: (run, ms) => globalThis.setTimeout(run, Math.min(Math.max(0, ms), LONGEST_TIMER_MS)),
   clearTimeout: (timer) => globalThis.clearTimeout(timer as ReturnType<typeof globalThis.setTimeout>),
   random: () => {

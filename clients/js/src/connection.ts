@@ -9,7 +9,7 @@ export type ConnectionState =
   | { phase: 'stopped' }
   | { phase: 'connecting'; attempt: number }
   | { phase: 'online' }
-  /** `retryAt` is local time, for a countdown. */
+  /** `retryAt` is by the clock that the client was given, for a countdown. */
   | { phase: 'waiting'; retryAt: number; reason: string }
   /** The provider has no token, or the server refuses each one it gives. */
   | { phase: 'signed_out'; reason: string };

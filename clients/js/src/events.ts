@@ -22,7 +22,10 @@ export interface ClientEvents {
   presence: string;
   /** This user is no longer a member. */
   left: string;
-  /** A followed conversation missed more than `maxGap` revs and goes on from its head. */
+  /**
+   * A followed conversation missed more than `maxGap` revs, or the server no longer knows where this client was,
+   * and goes on from its head: what lies between is in the copy, and is not told entry by entry.
+   */
   reset: string;
   /** What has no other place to be seen. */
   error: VerbatimError;

@@ -4,7 +4,10 @@ import type { Frame, Head, Welcome } from './types.js';
 export interface HeadsOptions {
   clock: Clock;
   onHead(head: Head): void;
-  /** Not every conversation that changed was named: the rest is in the inbox, and copies are checked. */
+  /**
+   * Not every conversation that changed was named: the rest is in the inbox, and copies are checked. Of
+   * `unnamed`, which were known before, some may not be the user's any more.
+   */
   onPartial(named: ReadonlySet<string>, unnamed: readonly string[]): void;
   /** Known before, but not among all of the user's conversations. */
   onGone(conversationId: string): void;

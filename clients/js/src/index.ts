@@ -4,7 +4,7 @@ export type { ClientEvents } from './events.js';
 export type { ConnectionState } from './connection.js';
 export type { SocketConstructor, SocketLike } from './session.js';
 export { claims, type TokenProvider } from './tokens.js';
-export type { Clock } from './clock.js';
+export { systemClock, type Clock } from './clock.js';
 export type { ConversationView } from './inbox.js';
 export type { OutboxItem } from './outbox-store.js';
 export type { Sent } from './outbox.js';

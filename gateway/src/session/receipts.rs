@@ -71,7 +71,9 @@ impl Receipts {
             return;
         }
         for (conversation, merged) in &self.by_conversation {
-            let alone = merged.beyond.iter().map(|(marks, _)| *marks);
+            // One of those that may be refused: a socket that closes must not fill the log with them. What is
+            // not acknowledged is for the client to say again.
+            let alone = merged.beyond.front().map(|(marks, _)| *marks);
             for marks in std::iter::once(merged.marks).chain(alone) {
                 if let Some(command) = marks.command(shared, actor, *conversation) {
                     // The place in the order is taken by the call; the outcome is for nobody.
@@ -85,6 +87,16 @@ impl Receipts {
 impl Merged {
     fn due(&self, interval: u64) -> u64 {
         self.written.map_or(0, |written| written + interval)
+    }
+
+    /// Takes in a frame: merged with others where the head is known to reach it.
+    fn add(&mut self, marks: Marks, reference: Option<String>, head: Option<Seq>) {
+        if head.is_none_or(|head| marks.delivered.max(marks.read) > Some(head)) {
+            return self.beyond.push_back((marks, reference));
+        }
+        self.marks.delivered = self.marks.delivered.max(marks.delivered);
+        self.marks.read = self.marks.read.max(marks.read);
+        self.waiting.push(reference);
     }
 
     /// What is to be written next, and the frames that it answers.
@@ -138,13 +150,7 @@ pub(super) fn receive(core: &mut Core, frame: ReceiptUpdate, now: u64) {
     receipts.waiting += 1;
     let marks = Marks { delivered: frame.delivered, read: frame.read };
     let merged = receipts.by_conversation.entry(frame.conversation_id).or_default();
-    if head.is_some_and(|head| marks.delivered.max(marks.read) <= Some(head)) {
-        merged.marks.delivered = merged.marks.delivered.max(marks.delivered);
-        merged.marks.read = merged.marks.read.max(marks.read);
-        merged.waiting.push(frame.reference);
-    } else {
-        merged.beyond.push_back((marks, frame.reference));
-    }
+    merged.add(marks, frame.reference, head);
     write(core, frame.conversation_id, now);
     core.schedule(now);
 }
@@ -167,6 +173,13 @@ fn write(core: &mut Core, conversation: ConversationId, now: u64) {
     let Some(merged) = busy.receipts.by_conversation.get_mut(&conversation) else { return };
     if !merged.in_flight.is_empty() || now < merged.due(interval) {
         return;
+    }
+    if !merged.beyond.is_empty() {
+        // The head may have reached them since.
+        let head = core.shared.hub().head_seq(conversation);
+        for (marks, reference) in std::mem::take(&mut merged.beyond) {
+            merged.add(marks, reference, head);
+        }
     }
     let Some((marks, references)) = merged.take() else { return };
     let Some(command) = marks.command(&core.shared, actor, conversation) else { return };

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { systemClock } from '@verbatim/client';
 import { useModel } from './context';
 
 /** The connection in a word, for the line below the name. */
@@ -18,11 +19,11 @@ export function ConnectionLine() {
 export function ConnectionBar() {
   const model = useModel();
   const state = model.connection.value;
-  const tick = useSignal(Date.now());
+  const tick = useSignal(systemClock.now());
   useEffect(() => {
     if (state.phase !== 'waiting') return;
-    tick.value = Date.now();
-    const timer = setInterval(() => (tick.value = Date.now()), 500);
+    tick.value = systemClock.now();
+    const timer = setInterval(() => (tick.value = systemClock.now()), 500);
     return () => clearInterval(timer);
   }, [state]);
 
