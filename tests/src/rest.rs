@@ -1,6 +1,6 @@
 //! A REST client that knows api.md.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use reqwest::{Method, header::HeaderMap};
@@ -11,6 +11,10 @@ use rustls::{
 use serde_json::{Value, json};
 
 use crate::{Server, new_id};
+
+/// How long an answer may take before a client gives up, as every client of a network must: one of
+/// hyper 1.12 waits for ever now and then where its server's connections end while it asks.
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// An answer, read whole.
 #[derive(Debug, Clone)]
@@ -130,7 +134,7 @@ impl Client {
         body: Option<String>,
     ) -> Result<Answer> {
         let read = method == Method::GET;
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = self.http.request(method, format!("{}{path}", self.base)).timeout(ANSWER);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }

@@ -81,8 +81,11 @@ impl Socket {
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse()?);
         }
-        let io = connect(client).await?;
-        let (stream, _) = Box::pin(tokio_tungstenite::client_async(request, io)).await?;
+        let opened = async {
+            let io = connect(client).await?;
+            anyhow::Ok(tokio_tungstenite::client_async(request, io).await?)
+        };
+        let (stream, _) = timeout(FRAME, Box::pin(opened)).await.context("no handshake")??;
         Ok(Self {
             stream: Box::new(stream),
             welcome: Value::Null,
