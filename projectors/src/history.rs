@@ -4,7 +4,7 @@ mod error;
 mod fill;
 mod rebuild;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use verbatim_ports::{
@@ -21,6 +21,10 @@ pub use rebuild::{Phase, Progress, Rebuild, Rebuilder, Rebuilt};
 
 /// The projector's name.
 pub const NAME: &str = "history";
+
+/// How often an idle partition is looked at: a version that another node made live may lack the last
+/// ruling that was written to the one before, and nothing more may come.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Writes history's live version.
 pub struct History {
@@ -78,6 +82,14 @@ impl Session for Writing {
         self.writer.apply(self.version, self.partition, expected, rows, next).await?;
         self.checkpoint = Some(next);
         Ok(())
+    }
+
+    fn check_every(&self) -> Option<Duration> {
+        Some(LOOK_EVERY)
+    }
+
+    async fn check(&mut self) -> Result<(), StoreError> {
+        if self.writer.live().await? == self.version { Ok(()) } else { Err(StoreError::Fenced) }
     }
 }
 

@@ -11,6 +11,7 @@ use support::{
     run,
     story::{self, Author},
 };
+use verbatim_ports::history::HistoryWriter;
 use verbatim_projectors::{
     PauseError,
     history::{Phase, RebuildError, Rebuilt},
@@ -319,6 +320,24 @@ fn history_goes_on_after_the_timeline_was_ruled_again() {
         }
         let process = world.start(&Chaos::new(11, 60), &ALL);
         author.improvise(&world.log, &mut random, 30);
+        world.until_in_history().await;
+        process.handle.stop().await;
+        world.check_history();
+    });
+}
+
+/// A ruling that was written to the version before as another node made a new one live without it.
+#[test]
+fn a_version_that_another_node_made_live_gets_what_it_lacks_though_nothing_comes() {
+    run(async {
+        let (world, _, _) = written(7, 50).await;
+        let process = world.start(&Chaos::calm(), &ALL);
+        for partition in 0..support::PARTITIONS {
+            process.until_state("history", partition, |s| s.state == State::Running).await;
+        }
+        let elsewhere = support::history::HistoryView::new(&world.history, &Chaos::calm());
+        let version = elsewhere.create().await.unwrap();
+        elsewhere.promote(version).await.unwrap();
         world.until_in_history().await;
         process.handle.stop().await;
         world.check_history();

@@ -9,7 +9,7 @@
 //!
 //! Ended at any moment, the live version serves on, and what was filled is dropped by the next rebuild.
 //! Other nodes' projectors are not held still: their next write finds the old version gone
-//! (`Fenced`), and they too begin again from the new one's checkpoints.
+//! (`Fenced`), or they see it within seconds, and they too begin again from the new one's checkpoints.
 
 use std::{
     collections::BTreeMap,

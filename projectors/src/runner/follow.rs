@@ -40,7 +40,7 @@ pub trait Session: Send {
     /// nothing. After an error the session is dropped and [`Projection::resume`] called again.
     async fn apply(&mut self, rulings: Vec<Followed>) -> Result<(), StoreError>;
 
-    /// How often to [`check`](Self::check) while nothing comes; none for stores that forget nothing.
+    /// How often to [`check`](Self::check) while nothing comes; none for stores that nobody else changes.
     fn check_every(&self) -> Option<Duration> {
         None
     }
